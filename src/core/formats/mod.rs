@@ -1,0 +1,1 @@
+//! Text formats: command files, and the checks of rules and settings.

@@ -1,0 +1,141 @@
+//! Units as types: bytes, percent, seconds, and the two clocks.
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// An amount of memory in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bytes(pub u64);
+
+impl Bytes {
+    /// One GiB, the unit of rules and command files.
+    pub const GIB: Bytes = Bytes(1 << 30);
+
+    /// So many GiB, rounded to whole bytes. Negative and non-finite amounts become 0.
+    pub fn from_gib(gib: f64) -> Bytes {
+        // A float-to-int `as` saturates, and turns NaN into 0.
+        Bytes((gib * Self::GIB.0 as f64).round() as u64)
+    }
+
+    /// The amount in GiB.
+    pub fn gib(self) -> f64 {
+        self.0 as f64 / Self::GIB.0 as f64
+    }
+
+    /// The sum, at most `u64::MAX`.
+    pub fn saturating_add(self, other: Bytes) -> Bytes {
+        Bytes(self.0.saturating_add(other.0))
+    }
+
+    /// The difference, at least 0.
+    pub fn saturating_sub(self, other: Bytes) -> Bytes {
+        Bytes(self.0.saturating_sub(other.0))
+    }
+
+    /// Reads `24GiB`, `512MiB`, `2 GB`, `1073741824`. A bare number counts bytes; `GB` and `G` mean GiB, as everywhere
+    /// in gpuyard. `None` for anything else.
+    pub fn parse(text: &str) -> Option<Bytes> {
+        let text = text.trim();
+        let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+        let number: f64 = text[..split].parse().ok()?;
+        let factor: u64 = match text[split..].trim().to_ascii_lowercase().as_str() {
+            "" | "b" => 1,
+            "k" | "kb" | "kib" => 1 << 10,
+            "m" | "mb" | "mib" => 1 << 20,
+            "g" | "gb" | "gib" => 1 << 30,
+            "t" | "tb" | "tib" => 1 << 40,
+            _ => return None,
+        };
+        let bytes = number * factor as f64;
+        (bytes.is_finite() && bytes < u64::MAX as f64).then_some(Bytes(bytes.round() as u64))
+    }
+}
+
+impl fmt::Display for Bytes {
+    /// For people: `20.5GiB`, `512MiB`, `0B`; at most one decimal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+        let mut value = self.0 as f64;
+        let mut unit = 0;
+        // 1023.95 would print as 1024.0: it belongs to the next unit.
+        while value >= 1023.95 && unit + 1 < UNITS.len() {
+            value /= 1024.0;
+            unit += 1;
+        }
+        let text = format!("{value:.1}");
+        write!(f, "{}{}", text.strip_suffix(".0").unwrap_or(&text), UNITS[unit])
+    }
+}
+
+/// A share of a whole, 0 to 100.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Percent(pub f32);
+
+/// A length of time in seconds, as it stands in rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seconds(pub f64);
+
+impl Seconds {
+    /// Whole milliseconds, at least 0.
+    pub fn millis(self) -> u64 {
+        (self.0 * 1000.0).round() as u64
+    }
+}
+
+/// Milliseconds since the host booted, suspends included (`CLOCK_BOOTTIME`). Comparable only within one boot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Mono(pub u64);
+
+impl Mono {
+    /// Milliseconds from `earlier` to `self`, at least 0.
+    pub fn since(self, earlier: Mono) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The moment `ms` milliseconds later.
+    pub fn plus_millis(self, ms: u64) -> Mono {
+        Mono(self.0.saturating_add(ms))
+    }
+}
+
+/// Both clocks at one moment, handed in by whoever owns a loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Now {
+    /// Wall time, for people.
+    pub wall: Timestamp,
+    /// Monotonic time, for deadlines.
+    pub mono: Mono,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_shown_as_people_say_them() {
+        for (bytes, text) in [
+            (0, "0B"),
+            (512 << 20, "512MiB"),
+            (24 << 30, "24GiB"),
+            ((41 << 30) / 2, "20.5GiB"),
+            ((1 << 30) - 1, "1GiB"),
+        ] {
+            assert_eq!(Bytes(bytes).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn amounts_are_parsed_or_refused() {
+        assert_eq!(Bytes::parse("24GiB"), Some(Bytes(24 << 30)));
+        assert_eq!(Bytes::parse("1.5 g"), Some(Bytes(3 << 29)));
+        assert_eq!(Bytes::parse("77"), Some(Bytes(77)));
+        for wrong in ["", "GiB", "-1GiB", "1.2.3", "5 apples", "99999999999999999999TiB"] {
+            assert_eq!(Bytes::parse(wrong), None, "{wrong}");
+        }
+    }
+}
