@@ -17,11 +17,13 @@ impl Lang {
     pub fn parse(text: &str) -> Lang {
         // The first language named that we speak wins: browsers list by preference.
         text.split([',', ':'])
-            .find_map(|part| match part.trim().get(..2).map(str::to_ascii_lowercase).as_deref() {
-                Some("zh") => Some(Lang::Zh),
-                Some("en") => Some(Lang::En),
-                _ => None,
-            })
+            .find_map(
+                |part| match part.trim().get(..2).map(str::to_ascii_lowercase).as_deref() {
+                    Some("zh") => Some(Lang::Zh),
+                    Some("en") => Some(Lang::En),
+                    _ => None,
+                },
+            )
             .unwrap_or_default()
     }
 

@@ -1,5 +1,6 @@
 //! The nouns of gpuyard (part 1 of the specification): units, identities, GPUs, leases, rules, attempts, reasons.
 mod attempt;
+mod field_error;
 mod gpu;
 mod ids;
 mod lang;
@@ -10,6 +11,7 @@ mod settings;
 mod units;
 
 pub use attempt::*;
+pub use field_error::*;
 pub use gpu::*;
 pub use ids::*;
 pub use lang::*;

@@ -88,9 +88,10 @@ impl Reason {
                 Lang::Zh => format!("显存不足：目前单卡最多可用 {best_free}"),
             },
             Reason::GpuHeldByOwnTask => fixed("its GPUs are held by your other tasks", "显卡正被您的其他任务占用"),
-            Reason::GpuHasOwnProcess => {
-                fixed("other processes of yours are on the free GPUs", "空闲显卡上有您自己的其他进程")
-            }
+            Reason::GpuHasOwnProcess => fixed(
+                "other processes of yours are on the free GPUs",
+                "空闲显卡上有您自己的其他进程",
+            ),
             Reason::ReservedForOthers { allowed, held } => match lang {
                 Lang::En => format!("the rules leave the rest for others: {allowed} allowed, {held} held"),
                 Lang::Zh => format!("按规则其余显卡留给他人：最多可用 {allowed} 张，已占用 {held} 张"),
@@ -103,9 +104,7 @@ impl Reason {
                 "free GPUs are kept for a larger task that has waited long",
                 "空闲显卡正为等待已久的多卡任务保留",
             ),
-            Reason::BackingOff { .. } => {
-                fixed("failed several times in a row; backing off", "连续失败多次，正在退避")
-            }
+            Reason::BackingOff { .. } => fixed("failed several times in a row; backing off", "连续失败多次，正在退避"),
             Reason::RetryDelay { .. } => fixed("failed; tried again in a moment", "上次失败，稍后重试"),
             Reason::QueueBusy => fixed("waits for the task before it in its queue", "等待队列中前面的任务"),
             Reason::GpusUnreadable => fixed("the GPUs cannot be read right now", "目前无法读取显卡状态"),

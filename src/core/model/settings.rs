@@ -78,13 +78,19 @@ impl Default for Settings {
 impl Settings {
     /// Whether callers must show the secret.
     pub fn requires_secret(&self) -> bool {
-        !matches!(self.secret.trim().to_ascii_lowercase().as_str(), "" | "none" | "null" | "false")
+        !matches!(
+            self.secret.trim().to_ascii_lowercase().as_str(),
+            "" | "none" | "null" | "false"
+        )
     }
 }
 
 impl std::fmt::Debug for Settings {
     /// All but the secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings").field("port", &self.port).field("bind_address", &self.bind_address).finish_non_exhaustive()
+        f.debug_struct("Settings")
+            .field("port", &self.port)
+            .field("bind_address", &self.bind_address)
+            .finish_non_exhaustive()
     }
 }

@@ -38,7 +38,9 @@ impl Bytes {
     /// in gpuyard. `None` for anything else.
     pub fn parse(text: &str) -> Option<Bytes> {
         let text = text.trim();
-        let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+        let split = text
+            .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+            .unwrap_or(text.len());
         let number: f64 = text[..split].parse().ok()?;
         let factor: u64 = match text[split..].trim().to_ascii_lowercase().as_str() {
             "" | "b" => 1,

@@ -1,4 +1,20 @@
 //! A scheduler's run as a state machine: events in, new state and effects out.
+//!
+//! The state is a fold over [`Entry`]s, so a run is recovered by replaying its journal on its last snapshot, and every
+//! crash point can be tested without a process. Nothing here reads a clock: each entry carries the moment it happened.
+mod align;
+mod begin;
+mod ended;
+mod event;
+mod machine;
 mod run;
+mod show;
+mod waiting;
 
+#[cfg(test)]
+mod tests;
+
+pub use begin::Beginning;
+pub use event::{ClassReason, Entry, Event, QueuePlan, TaskPlan};
+pub use machine::{Effect, Machine, Refusal};
 pub use run::*;

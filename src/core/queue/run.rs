@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ClassReason;
 use crate::model::{
-    Bytes, GpuRef, Lang, Mode, Mono, Node, OnFailure, Owner, ProcessIdentity, QueueId, Reason, RetryConfig, RunId, TaskId,
-    UniId,
+    Bytes, GpuRef, Lang, Mode, Mono, Node, OnFailure, Owner, ProcessIdentity, QueueId, Reason, RetryConfig, RunId,
+    TaskId, UniId,
 };
 
 /// Version of the state file and journal that this program writes.
@@ -37,7 +38,10 @@ pub enum RunState {
 impl RunState {
     /// Whether no scheduler has to live for this state to be true.
     pub fn is_over(self) -> bool {
-        matches!(self, RunState::Completed | RunState::Failed | RunState::Stopped | RunState::Interrupted)
+        matches!(
+            self,
+            RunState::Completed | RunState::Failed | RunState::Stopped | RunState::Interrupted
+        )
     }
 }
 
@@ -81,7 +85,10 @@ pub enum TaskState {
 impl TaskState {
     /// Whether nothing more happens to it by itself.
     pub fn is_over(self) -> bool {
-        matches!(self, TaskState::Completed | TaskState::Failed | TaskState::Stopped | TaskState::Skipped)
+        matches!(
+            self,
+            TaskState::Completed | TaskState::Failed | TaskState::Stopped | TaskState::Skipped
+        )
     }
 }
 
@@ -98,7 +105,10 @@ pub struct ShownReason {
 impl ShownReason {
     /// The reason with its words.
     pub fn new(reason: Reason, lang: Lang) -> ShownReason {
-        ShownReason { text: reason.text(lang), reason }
+        ShownReason {
+            text: reason.text(lang),
+            reason,
+        }
     }
 }
 
@@ -270,6 +280,12 @@ pub struct Run {
     pub retry: RetryConfig,
     /// What a failed task means for its queue.
     pub on_failure: OnFailure,
+    /// What the last decision said of those who wait, by kind of demand.
+    #[serde(default)]
+    pub class_reasons: Vec<ClassReason>,
+    /// Heads of whom it said something else than of their kind.
+    #[serde(default)]
+    pub head_reasons: Vec<(TaskId, Reason)>,
     /// The boot that `Mono` values in here belong to.
     pub boot_id: String,
     /// Number of the next new task; ids are `{seed}-{number}`.

@@ -1,0 +1,153 @@
+//! What can happen to a run. Each entry is one line of its journal.
+use serde::{Deserialize, Serialize};
+
+use super::RunState;
+use crate::{
+    model::{Bytes, GpuRef, Now, OnFailure, Outcome, ProcessIdentity, QueueId, Reason, RetryConfig, TaskId, UniId},
+    wire::StopKind,
+};
+
+/// One task as its command file has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskPlan {
+    /// One or more, placeholders not replaced.
+    pub commands: Vec<String>,
+    /// GPUs it asks for, at least 1.
+    pub gpu_count: u32,
+    /// GiB on each, above 0.
+    pub memory_gb: f64,
+}
+
+/// One queue as its command file has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QueuePlan {
+    /// Its id; each id once in a plan.
+    pub id: QueueId,
+    /// Its tasks in order.
+    pub tasks: Vec<TaskPlan>,
+}
+
+/// Why all waiting heads that ask for the same wait.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassReason {
+    /// GPUs asked for.
+    pub gpu_count: u32,
+    /// Memory asked for on each.
+    pub memory: Bytes,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Something that happened to a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A scheduler took the run up: at its start, or again after a crash, a stop or a detach.
+    Opened {
+        /// The scheduler.
+        scheduler: ProcessIdentity,
+        /// A person asked to resume: what failed or was stopped gets another chance. False after a crash.
+        by_person: bool,
+    },
+    /// The command file was read, because it changed.
+    FileRead {
+        /// All of its queues.
+        queues: Vec<QueuePlan>,
+    },
+    /// The rules were read, because they changed.
+    RulesRead {
+        /// Retry rules.
+        retry: RetryConfig,
+        /// What a failed task means for its queue.
+        on_failure: OnFailure,
+    },
+    /// The intent to start an attempt: synced before anything is started.
+    Placed {
+        /// Which task.
+        task_id: TaskId,
+        /// The new attempt's key.
+        uni_id: UniId,
+        /// Its folder, below the root.
+        folder: String,
+        /// Its log, below the root.
+        log_path: String,
+        /// Where it runs.
+        gpus: Vec<GpuRef>,
+    },
+    /// A runner has it: a first one, or one that took over.
+    Launched {
+        /// Which task.
+        task_id: TaskId,
+        /// Its runner.
+        runner: ProcessIdentity,
+    },
+    /// The runner was killed and the attempt's processes live.
+    RunnerLost {
+        /// Which task.
+        task_id: TaskId,
+    },
+    /// The attempt is over.
+    Ended {
+        /// Which task.
+        task_id: TaskId,
+        /// How.
+        outcome: Outcome,
+        /// When its first command started, by its record.
+        started_at: Option<jiff::Timestamp>,
+        /// When its last process was gone, by its record.
+        finished_at: Option<jiff::Timestamp>,
+        /// Most GPU memory it was seen to use on one GPU.
+        peak_memory: Option<Bytes>,
+    },
+    /// What the last decision says of those who wait; replaces what was said before.
+    Decided {
+        /// A line for each kind of demand.
+        classes: Vec<ClassReason>,
+        /// Heads whose reason is another one than their class's.
+        heads: Vec<(TaskId, Reason)>,
+        /// Indices of the GPUs that the rules compete for.
+        gpus_available: Vec<u32>,
+    },
+    /// Somebody wants the run to end.
+    StopAsked {
+        /// How.
+        kind: StopKind,
+    },
+    /// Somebody wants a task that is over, or waits for its retry, to run now.
+    RetryAsked {
+        /// Which.
+        task_id: TaskId,
+    },
+    /// Somebody wants a task to be passed over.
+    SkipAsked {
+        /// Which.
+        task_id: TaskId,
+    },
+    /// Somebody wants a running task to end.
+    TaskStopAsked {
+        /// Which.
+        task_id: TaskId,
+    },
+    /// Something is wrong with the run itself (a file that cannot be read), or no longer is.
+    Troubled {
+        /// In words; `None` once it is mended.
+        message: Option<String>,
+    },
+    /// The scheduler leaves the run.
+    Closed {
+        /// As it stands.
+        state: RunState,
+    },
+}
+
+/// An event with its place in the run's history and its moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// 1 for the first.
+    pub seq: u64,
+    /// When it happened.
+    pub at: Now,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}

@@ -1,0 +1,647 @@
+//! Tests of the machine: by example, and by generated histories.
+#![allow(clippy::unwrap_used)]
+use proptest::prelude::*;
+
+use super::*;
+use crate::{model::*, wire::StopKind};
+
+fn now(seconds: u64) -> Now {
+    Now {
+        wall: jiff::Timestamp::from_second(1_800_000_000 + seconds as i64).unwrap(),
+        mono: Mono(seconds * 1000),
+    }
+}
+
+fn identity(boot: &str) -> ProcessIdentity {
+    let space = PidSpace {
+        machine_id: "m".into(),
+        boot_id: boot.into(),
+        pid_ns: 1,
+    };
+    ProcessIdentity {
+        space,
+        pid: 100,
+        start_ticks: 1,
+    }
+}
+
+fn plan(id: u64, commands: &[&str]) -> QueuePlan {
+    let task = |command: &&str| TaskPlan {
+        commands: vec![(*command).into()],
+        gpu_count: 1,
+        memory_gb: 1.0,
+    };
+    QueuePlan {
+        id: QueueId(id),
+        tasks: commands.iter().map(task).collect(),
+    }
+}
+
+/// A run under test, with its journal.
+struct Story {
+    machine: Machine,
+    first: Run,
+    entries: Vec<Entry>,
+    second: u64,
+    attempts: u32,
+}
+
+impl Story {
+    fn new(queues: &[QueuePlan]) -> Story {
+        Story::after(queues, None)
+    }
+
+    fn after(queues: &[QueuePlan], earlier: Option<&Run>) -> Story {
+        let beginning = Beginning {
+            run_id: RunId("r".into()),
+            task_seed: if earlier.is_some() { "s" } else { "t" }.into(),
+            node: Node {
+                machine_id: "m".into(),
+                hostname: "h".into(),
+            },
+            owner: Owner {
+                uid: 1,
+                name: "u".into(),
+            },
+            scheduler: identity("boot"),
+            config: ConfigKey {
+                mode: Mode::Single,
+                index: 0,
+            },
+            config_file: "/c".into(),
+            retry: RetryConfig {
+                max_retries: 5,
+                ..Default::default()
+            },
+            on_failure: OnFailure::Stop,
+            queues: queues.to_vec(),
+        };
+        let machine = Machine::begin(beginning, earlier, now(0));
+        Story {
+            first: machine.run().clone(),
+            machine,
+            entries: Vec::new(),
+            second: 0,
+            attempts: 0,
+        }
+    }
+
+    fn happens(&mut self, event: Event) -> Vec<Effect> {
+        let entry = Entry {
+            seq: self.entries.len() as u64 + 1,
+            at: now(self.second),
+            event,
+        };
+        let effects = self.machine.apply(&entry);
+        self.entries.push(entry);
+        effects
+    }
+
+    fn file(&mut self, queues: &[QueuePlan]) {
+        self.happens(Event::FileRead {
+            queues: queues.to_vec(),
+        });
+    }
+
+    fn heads(&mut self) -> Vec<TaskId> {
+        let now = now(self.second);
+        self.machine
+            .heads(now, usize::MAX)
+            .into_iter()
+            .map(|head| head.task)
+            .collect()
+    }
+
+    fn start(&mut self, task: &TaskId) {
+        self.attempts += 1;
+        let n = self.attempts;
+        self.happens(Event::Placed {
+            task_id: task.clone(),
+            uni_id: UniId(format!("a{n}")),
+            folder: format!("logs/tasks/{n}"),
+            log_path: format!("logs/tasks/{n}/output.log"),
+            gpus: vec![GpuRef {
+                index: n,
+                uuid: GpuUuid(format!("GPU-{n}")),
+            }],
+        });
+    }
+
+    fn end(&mut self, task: &TaskId, outcome: Outcome) {
+        let task_id = task.clone();
+        self.happens(Event::Ended {
+            task_id,
+            outcome,
+            started_at: None,
+            finished_at: None,
+            peak_memory: None,
+        });
+    }
+
+    fn run_head(&mut self, outcome: Outcome) -> TaskId {
+        let head = self.heads().first().cloned().expect("a head waits");
+        self.start(&head);
+        self.end(&head, outcome);
+        head
+    }
+
+    fn state(&self, task: &TaskId) -> TaskState {
+        self.machine.task(task).unwrap().state
+    }
+
+    fn ids(&self, queue: u64) -> Vec<TaskId> {
+        let queue = &self.machine.run().queues[&QueueId(queue)];
+        queue.processes.iter().map(|task| task.task_id.clone()).collect()
+    }
+}
+
+const OK: Outcome = Outcome::Exited { code: 0 };
+const BAD: Outcome = Outcome::Exited { code: 3 };
+
+#[test]
+fn a_queue_runs_its_tasks_in_order_and_completes() {
+    let mut story = Story::new(&[plan(1, &["a", "b"]), plan(2, &["c"])]);
+    assert_eq!(story.heads().len(), 2, "queues run side by side");
+    let first = story.heads()[0].clone();
+    story.start(&first);
+    assert_eq!(story.heads().len(), 1, "inside a queue one runs at a time");
+    story.end(&first, OK);
+    story.run_head(OK);
+    story.run_head(OK);
+    assert_eq!(story.machine.verdict(), Some(RunState::Completed));
+    assert_eq!(story.machine.run().completed_tasks, 3);
+}
+
+#[test]
+fn a_failure_is_retried_then_backs_off_then_fails() {
+    let mut story = Story::new(&[plan(1, &["a", "b"])]);
+    let task = story.ids(1)[0].clone();
+    for (retry, wait) in [5, 5, 600, 5, 5].into_iter().enumerate() {
+        assert_eq!(story.run_head(BAD), task);
+        assert_eq!(story.state(&task), TaskState::Retrying, "retry {retry}");
+        let gate = story.machine.task(&task).unwrap().gate.clone().unwrap();
+        assert_eq!(gate.backing_off, wait == 600, "retry {retry}");
+        assert!(story.heads().is_empty(), "it waits");
+        let code = story.machine.reason(&task, now(story.second)).unwrap();
+        assert_eq!(code.code(), if wait == 600 { "BackingOff" } else { "RetryDelay" });
+        assert_eq!(story.machine.next_gate(), Some(now(story.second + wait).mono));
+        story.second += wait;
+    }
+    story.run_head(BAD);
+    assert_eq!(story.state(&task), TaskState::Failed);
+    assert!(story.heads().is_empty(), "a failed task ends its queue");
+    assert_eq!(story.machine.verdict(), Some(RunState::Failed));
+}
+
+#[test]
+fn with_continue_the_next_task_runs_after_a_failure() {
+    let mut story = Story::new(&[plan(1, &["a", "b"])]);
+    let retry = RetryConfig {
+        max_retries: 0,
+        ..Default::default()
+    };
+    story.happens(Event::RulesRead {
+        retry,
+        on_failure: OnFailure::Continue,
+    });
+    let ids = story.ids(1);
+    story.run_head(BAD);
+    assert_eq!(story.heads(), [ids[1].clone()]);
+    story.run_head(OK);
+    assert_eq!(story.machine.verdict(), Some(RunState::Failed));
+    assert_eq!(story.machine.run().queues[&QueueId(1)].state, QueueState::Failed);
+}
+
+#[test]
+fn a_stopped_task_is_stopped_even_if_it_exits_0() {
+    let mut story = Story::new(&[plan(1, &["a", "b"])]);
+    let task = story.ids(1)[0].clone();
+    story.start(&task);
+    let effects = story.happens(Event::TaskStopAsked { task_id: task.clone() });
+    assert_eq!(
+        effects,
+        [Effect::StopAttempt {
+            uni_id: UniId("a1".into())
+        }]
+    );
+    story.end(&task, OK);
+    assert_eq!(story.state(&task), TaskState::Stopped);
+    assert_eq!(story.machine.run().queues[&QueueId(1)].state, QueueState::Stopped);
+    // Passed over, the queue goes on.
+    story.happens(Event::SkipAsked { task_id: task });
+    assert_eq!(story.heads(), [story.ids(1)[1].clone()]);
+}
+
+#[test]
+fn stop_ends_all_and_a_person_may_resume() {
+    let mut story = Story::new(&[plan(1, &["a", "b"]), plan(2, &["c"])]);
+    let (a, c) = (story.ids(1)[0].clone(), story.ids(2)[0].clone());
+    story.start(&a);
+    story.start(&c);
+    story.end(&c, OK);
+    assert_eq!(story.happens(Event::StopAsked { kind: StopKind::Stop }).len(), 1);
+    assert_eq!(story.machine.verdict(), None, "one still runs");
+    story.end(
+        &a,
+        Outcome::Signaled {
+            signal: 15,
+            out_of_memory: false,
+        },
+    );
+    assert_eq!(story.machine.verdict(), Some(RunState::Stopped));
+    story.happens(Event::Closed {
+        state: RunState::Stopped,
+    });
+    story.happens(Event::Opened {
+        scheduler: identity("boot"),
+        by_person: true,
+    });
+    assert_eq!(
+        story.heads(),
+        [a],
+        "what was stopped runs again, what completed does not"
+    );
+}
+
+#[test]
+fn a_drained_run_starts_nothing_more() {
+    let mut story = Story::new(&[plan(1, &["a", "b"])]);
+    let a = story.ids(1)[0].clone();
+    story.start(&a);
+    story.happens(Event::StopAsked { kind: StopKind::Drain });
+    story.end(&a, OK);
+    assert!(story.heads().is_empty());
+    assert_eq!(story.machine.verdict(), Some(RunState::Stopped));
+}
+
+#[test]
+fn an_insertion_above_does_not_rerun_what_is_done() {
+    let mut story = Story::new(&[plan(1, &["a", "b", "c"])]);
+    let before = story.ids(1);
+    story.run_head(OK);
+    story.start(&before[1]);
+    story.file(&[plan(1, &["new", "a", "b", "c", "d"])]);
+    let after = story.ids(1);
+    assert_eq!(after[1..4], before[..]);
+    assert_eq!(story.state(&before[0]), TaskState::Completed);
+    assert_eq!(story.state(&before[1]), TaskState::Running);
+    story.end(&before[1], OK);
+    assert_eq!(story.heads(), [after[0].clone()]);
+}
+
+#[test]
+fn reordering_keeps_ids_and_states() {
+    let mut story = Story::new(&[plan(1, &["a", "b", "c"])]);
+    let [a, b, c] = <[TaskId; 3]>::try_from(story.ids(1)).unwrap();
+    story.run_head(OK);
+    story.file(&[plan(1, &["c", "b", "a"])]);
+    assert_eq!(story.ids(1), [c.clone(), b, a.clone()]);
+    assert_eq!(story.state(&a), TaskState::Completed);
+    assert_eq!(story.heads(), [c]);
+}
+
+#[test]
+fn among_equal_tasks_the_pending_one_stays() {
+    let mut story = Story::new(&[plan(1, &["a", "a"])]);
+    let [done, pending] = <[TaskId; 2]>::try_from(story.ids(1)).unwrap();
+    story.run_head(OK);
+    story.file(&[plan(1, &["a"])]);
+    assert_eq!(story.heads(), std::slice::from_ref(&pending));
+    assert!(story.machine.task(&done).unwrap().removed);
+    assert!(!story.machine.task(&pending).unwrap().removed);
+}
+
+#[test]
+fn a_running_task_whose_block_goes_runs_on_marked() {
+    let mut story = Story::new(&[plan(1, &["a", "b"])]);
+    let [a, b] = <[TaskId; 2]>::try_from(story.ids(1)).unwrap();
+    story.start(&a);
+    story.file(&[plan(1, &["b"])]);
+    assert!(story.machine.task(&a).unwrap().removed);
+    assert_eq!(story.state(&a), TaskState::Running);
+    assert!(story.heads().is_empty(), "the queue is busy with it");
+    story.end(&a, BAD);
+    assert_eq!(story.state(&a), TaskState::Failed, "no retry without a block");
+    assert_eq!(story.heads(), [b], "and it does not fail the queue");
+    story.run_head(OK);
+    assert_eq!(story.machine.verdict(), Some(RunState::Completed));
+}
+
+#[test]
+fn a_deleted_queue_leaves_and_comes_back_without_a_rerun() {
+    let mut story = Story::new(&[plan(1, &["a"]), plan(2, &["b"])]);
+    story.run_head(OK);
+    story.file(&[plan(2, &["b"])]);
+    story.file(&[plan(1, &["a"]), plan(2, &["b"])]);
+    assert_eq!(story.heads(), story.ids(2));
+}
+
+#[test]
+fn changed_figures_are_the_same_task() {
+    let mut story = Story::new(&[plan(1, &["a"])]);
+    let id = story.ids(1)[0].clone();
+    let mut changed = plan(1, &["a"]);
+    changed.tasks[0].memory_gb = 7.5;
+    changed.tasks[0].gpu_count = 2;
+    story.file(&[changed]);
+    let head = story.machine.heads(now(0), 9).remove(0);
+    assert_eq!((head.task, head.gpu_count, head.memory), (id, 2, Bytes::from_gib(7.5)));
+}
+
+#[test]
+fn a_fresh_run_takes_back_what_still_runs() {
+    let mut story = Story::new(&[plan(1, &["a", "b", "c"])]);
+    let a = story.run_head(OK);
+    let b = story.heads()[0].clone();
+    story.start(&b);
+    let earlier = story.machine.run().clone();
+    let fresh = Story::after(&[plan(1, &["a", "b"])], Some(&earlier));
+    assert_eq!(fresh.state(&b), TaskState::Running);
+    assert_eq!(fresh.ids(1)[1], b);
+    assert!(
+        fresh.machine.task(&a).is_none(),
+        "what was done is pending again, under a new id"
+    );
+    assert_eq!(fresh.machine.run().pending_tasks, 1);
+    assert_eq!(fresh.machine.task_of_attempt(&UniId("a2".into())).unwrap().task_id, b);
+}
+
+#[test]
+fn a_reboot_neither_skips_nor_stretches_a_back_off() {
+    let mut story = Story::new(&[plan(1, &["a"])]);
+    for _ in 0..3 {
+        story.run_head(BAD);
+        story.second += 5;
+    }
+    let task = story.ids(1)[0].clone();
+    // 100 s into a back-off of 600 s (begun 5 s ago) the host comes back: uptime 20 s.
+    let wall = now(story.second + 95).wall;
+    let at = Now {
+        wall,
+        mono: Mono(20_000),
+    };
+    let seq = story.entries.len() as u64 + 1;
+    let event = Event::Opened {
+        scheduler: identity("another boot"),
+        by_person: false,
+    };
+    story.machine.apply(&Entry {
+        seq,
+        at,
+        event: event.clone(),
+    });
+    assert_eq!(story.machine.next_gate(), Some(Mono(20_000 + 500_000)));
+    // A clock that was set back a day does not make it longer than it was.
+    let at = Now {
+        wall: now(0).wall - jiff::SignedDuration::from_hours(24),
+        mono: Mono(0),
+    };
+    story.machine.run.boot_id = "yet another".into();
+    story.machine.apply(&Entry {
+        seq: seq + 1,
+        at,
+        event,
+    });
+    assert_eq!(story.machine.next_gate(), Some(Mono(600_000)));
+    assert_eq!(story.machine.reason(&task, at).unwrap().code(), "BackingOff");
+}
+
+#[test]
+fn reasons_are_shown_for_all_that_wait() {
+    let mut story = Story::new(&[plan(1, &["a", "b"]), plan(2, &["c"])]);
+    let class = ClassReason {
+        gpu_count: 1,
+        memory: Bytes::GIB,
+        reason: Reason::GpuHeldByOwnTask,
+    };
+    story.happens(Event::Decided {
+        classes: vec![class],
+        heads: Vec::new(),
+        gpus_available: vec![0],
+    });
+    let run = story.machine.shown(Lang::En, now(0));
+    let codes: Vec<&str> = run
+        .queues
+        .values()
+        .flat_map(|queue| &queue.processes)
+        .map(|task| task.reason.as_ref().unwrap().reason.code())
+        .collect();
+    assert_eq!(codes, ["GpuHeldByOwnTask", "QueueBusy", "GpuHeldByOwnTask"]);
+}
+
+#[test]
+fn refusals_say_why() {
+    let mut story = Story::new(&[plan(1, &["a"])]);
+    let a = story.ids(1)[0].clone();
+    let stop = Event::TaskStopAsked { task_id: a.clone() };
+    assert!(matches!(story.machine.check(&stop), Err(Refusal::Conflict(_))));
+    assert!(matches!(
+        story.machine.check(&Event::RetryAsked { task_id: a.clone() }),
+        Err(Refusal::Conflict(_))
+    ));
+    let unknown = Event::SkipAsked {
+        task_id: TaskId("?".into()),
+    };
+    assert_eq!(story.machine.check(&unknown), Err(Refusal::NotFound));
+    story.start(&a);
+    assert_eq!(story.machine.check(&stop), Ok(()));
+}
+
+#[test]
+fn the_state_file_brings_the_machine_back() {
+    let mut story = Story::new(&[plan(1, &["a", "b"]), plan(2, &["c"])]);
+    story.run_head(BAD);
+    let text = serde_json::to_string(&story.machine.shown(Lang::En, now(1))).unwrap();
+    let run: Run = serde_json::from_str(&text).unwrap();
+    let mut again = Machine::new(run);
+    assert_eq!(again.next_gate(), story.machine.next_gate());
+    assert_eq!(again.heads(now(1), 9), story.machine.heads(now(1), 9));
+}
+
+/// What a generated history is made of; numbers pick among what is there.
+#[derive(Clone, Debug)]
+enum Step {
+    Start(usize),
+    End(usize, u8),
+    Edit(Vec<(u64, Vec<u8>)>),
+    Stop(StopKind),
+    Ask(u8, usize),
+    Reopen(bool),
+    Rules(bool),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let queues = prop::collection::vec((1..4u64, prop::collection::vec(0..4u8, 0..6)), 0..4);
+    prop_oneof![
+        6 => (0..8usize).prop_map(Step::Start),
+        6 => (0..8usize, 0..5u8).prop_map(|(n, outcome)| Step::End(n, outcome)),
+        2 => queues.prop_map(Step::Edit),
+        1 => prop_oneof![Just(StopKind::Stop), Just(StopKind::Drain)].prop_map(Step::Stop),
+        2 => (0..3u8, 0..12usize).prop_map(|(ask, n)| Step::Ask(ask, n)),
+        1 => any::<bool>().prop_map(Step::Reopen),
+        1 => any::<bool>().prop_map(Step::Rules),
+        2 => (0..700u64).prop_map(Step::Wait),
+    ]
+}
+
+fn plans(queues: &[(u64, Vec<u8>)]) -> Vec<QueuePlan> {
+    let mut seen = std::collections::BTreeMap::new();
+    for (id, commands) in queues.iter().filter(|(_, commands)| !commands.is_empty()) {
+        let names: Vec<String> = commands.iter().map(|c| format!("c{c}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        seen.insert(*id, plan(*id, &names));
+    }
+    seen.into_values().collect()
+}
+
+impl Story {
+    fn take(&mut self, step: Step) {
+        let running: Vec<TaskId> = self.machine.running().map(|task| task.task_id.clone()).collect();
+        let all: Vec<TaskId> = self
+            .machine
+            .places
+            .keys()
+            .cloned()
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect();
+        match step {
+            Step::Start(n) => {
+                let heads = self.heads();
+                if !heads.is_empty() {
+                    self.start(&heads[n % heads.len()].clone());
+                }
+            }
+            Step::End(n, outcome) if !running.is_empty() => {
+                let outcome = match outcome {
+                    0 | 1 => OK,
+                    2 => BAD,
+                    3 => Outcome::Lost,
+                    _ => Outcome::Stopped,
+                };
+                self.end(&running[n % running.len()].clone(), outcome);
+            }
+            Step::Edit(queues) => self.file(&plans(&queues)),
+            Step::Stop(kind) => drop(self.happens(Event::StopAsked { kind })),
+            Step::Ask(ask, n) if !all.is_empty() => {
+                let task_id = all[n % all.len()].clone();
+                let event = match ask {
+                    0 => Event::RetryAsked { task_id },
+                    1 => Event::SkipAsked { task_id },
+                    _ => Event::TaskStopAsked { task_id },
+                };
+                if self.machine.check(&event).is_ok() {
+                    self.happens(event);
+                }
+            }
+            Step::Reopen(by_person) => drop(self.happens(Event::Opened {
+                scheduler: identity("boot"),
+                by_person,
+            })),
+            Step::Rules(go_on) => {
+                let on_failure = if go_on { OnFailure::Continue } else { OnFailure::Stop };
+                let retry = RetryConfig {
+                    max_retries: 2,
+                    ..Default::default()
+                };
+                drop(self.happens(Event::RulesRead { retry, on_failure }));
+            }
+            Step::Wait(seconds) => self.second += seconds,
+            Step::End(..) | Step::Ask(..) => {}
+        }
+    }
+
+    fn check(&mut self) {
+        let now = now(self.second);
+        let heads = self.heads();
+        let run = self.machine.run();
+        let count = |state: &dyn Fn(TaskState) -> bool| {
+            run.queues
+                .values()
+                .flat_map(|q| &q.processes)
+                .filter(|t| state(t.state))
+                .count() as u32
+        };
+        assert_eq!(run.running_tasks, count(&|s| s == TaskState::Running));
+        assert_eq!(
+            run.pending_tasks,
+            count(&|s| matches!(s, TaskState::Pending | TaskState::Retrying))
+        );
+        assert_eq!(
+            run.completed_tasks,
+            count(&|s| matches!(s, TaskState::Completed | TaskState::Skipped))
+        );
+        assert_eq!(run.failed_tasks, count(&|s| s == TaskState::Failed));
+        assert_eq!(run.total_tasks, count(&|_| true));
+        for queue in run.queues.values() {
+            let live: Vec<&Task> = queue.processes.iter().filter(|task| task.live.is_some()).collect();
+            assert!(live.len() <= 1, "one task of a queue runs at a time");
+            for task in &queue.processes {
+                assert_eq!(task.live.is_some(), task.state == TaskState::Running);
+            }
+            let waits: Vec<&Task> = queue
+                .processes
+                .iter()
+                .filter(|task| heads.contains(&task.task_id))
+                .collect();
+            assert!(
+                waits.len() + live.len() <= 1,
+                "a queue has one head, and none while it is busy"
+            );
+            if let Some(head) = waits.first() {
+                let before = queue.processes.iter().take_while(|task| task.task_id != head.task_id);
+                assert!(
+                    before.into_iter().all(|task| task.removed || task.state.is_over()),
+                    "order is kept"
+                );
+            }
+        }
+        let working = matches!(run.state, RunState::Running);
+        if working && self.machine.verdict().is_none() {
+            let someone = run.running_tasks > 0 || !heads.is_empty() || self.machine.next_gate().is_some();
+            assert!(someone, "a run that is not over has something to do");
+        }
+        let shown = self.machine.shown(Lang::En, now);
+        assert_eq!(
+            shown.gpus_used.len() as u32,
+            shown.running_tasks,
+            "each attempt has a GPU of its own here"
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn invariants_hold_and_replay_gives_the_same_run(
+        start in prop::collection::vec((1..4u64, prop::collection::vec(0..4u8, 0..6)), 0..4),
+        steps in prop::collection::vec(step(), 0..60),
+        cut in 0..60usize,
+    ) {
+        let mut story = Story::new(&plans(&start));
+        let mut snapshot = story.first.clone();
+        for (n, step) in steps.into_iter().enumerate() {
+            let done = story.machine.run().completed_tasks;
+            let is_edit = matches!(step, Step::Edit(_) | Step::Ask(..));
+            story.take(step);
+            story.check();
+            prop_assert!(is_edit || story.machine.run().completed_tasks >= done, "nothing done is undone");
+            if n == cut {
+                // Through the state file's own form.
+                let text = serde_json::to_string(&story.machine.shown(Lang::Zh, now(story.second))).unwrap();
+                snapshot = serde_json::from_str(&text).unwrap();
+            }
+        }
+        for from in [story.first.clone(), snapshot] {
+            let mut again = Machine::new(from);
+            for entry in &story.entries {
+                let text = serde_json::to_string(entry).unwrap();
+                again.apply(&serde_json::from_str(&text).unwrap());
+            }
+            let at = now(story.second);
+            prop_assert_eq!(again.shown(Lang::En, at), story.machine.shown(Lang::En, at));
+            prop_assert_eq!(again.heads(at, 99), story.machine.heads(at, 99));
+            prop_assert_eq!(again.next_gate(), story.machine.next_gate());
+        }
+    }
+}

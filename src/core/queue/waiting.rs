@@ -1,0 +1,158 @@
+//! Which heads wait, by what they ask for: so that a decision costs what changed, not what waits.
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Machine;
+use crate::{
+    model::{Bytes, Mode, Mono, Now, QueueId},
+    policy::{Head, Order},
+};
+
+/// GPUs and bytes asked for: heads of one class get the same answer.
+type Class = (u32, u64);
+
+#[derive(Clone, Debug, Default)]
+struct Place {
+    /// All tasks before this one are over.
+    cursor: usize,
+    /// Something of it runs or waits.
+    open: bool,
+    /// Where its head is registered.
+    head: Option<(Class, Mono, Option<Mono>)>,
+}
+
+/// The heads that wait.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Waiting {
+    queues: HashMap<QueueId, Place>,
+    by_age: BTreeMap<Class, BTreeSet<(Mono, QueueId)>>,
+    by_id: BTreeMap<Class, BTreeSet<QueueId>>,
+    /// Not before a moment.
+    gated: BTreeSet<(Mono, QueueId)>,
+}
+
+impl Waiting {
+    /// Takes a queue's head out; answers whether the queue was open.
+    pub(super) fn forget(&mut self, id: QueueId) -> bool {
+        let Some(place) = self.queues.get_mut(&id) else {
+            return false;
+        };
+        if let Some((class, since, gate)) = place.head.take() {
+            match gate {
+                Some(until) => {
+                    self.gated.remove(&(until, id));
+                }
+                None => {
+                    remove(&mut self.by_age, class, &(since, id));
+                    remove(&mut self.by_id, class, &id);
+                }
+            }
+        }
+        place.open
+    }
+
+    pub(super) fn cursor(&self, id: QueueId) -> usize {
+        self.queues.get(&id).map_or(0, |place| place.cursor)
+    }
+
+    pub(super) fn set(&mut self, id: QueueId, cursor: usize, open: bool) {
+        let place = self.queues.entry(id).or_default();
+        (place.cursor, place.open) = (cursor, open);
+    }
+
+    pub(super) fn add(&mut self, id: QueueId, class: Class, since: Mono, gate: Option<Mono>) {
+        match gate {
+            Some(until) => {
+                self.gated.insert((until, id));
+            }
+            None => {
+                self.by_age.entry(class).or_default().insert((since, id));
+                self.by_id.entry(class).or_default().insert(id);
+            }
+        }
+        self.queues.entry(id).or_default().head = Some((class, since, gate));
+    }
+
+    /// Lets those whose moment has come join the others.
+    fn open_gates(&mut self, now: Mono) {
+        while let Some(&(until, id)) = self.gated.first().filter(|(until, _)| *until <= now) {
+            self.gated.remove(&(until, id));
+            if let Some((class, since, _)) = self.queues.get(&id).and_then(|place| place.head) {
+                self.add(id, class, since, None);
+            }
+        }
+    }
+
+    /// Whether this queue's head waits for a moment that has not come.
+    pub(super) fn is_gated(&self, id: QueueId, now: Mono) -> bool {
+        let gate = self
+            .queues
+            .get(&id)
+            .and_then(|place| place.head)
+            .and_then(|(_, _, gate)| gate);
+        gate.is_some_and(|until| until > now)
+    }
+
+    /// Whether this queue has a head that waits.
+    pub(super) fn has_head(&self, id: QueueId) -> bool {
+        self.queues.get(&id).is_some_and(|place| place.head.is_some())
+    }
+}
+
+fn remove<T: Ord>(classes: &mut BTreeMap<Class, BTreeSet<T>>, class: Class, item: &T) {
+    if let Some(set) = classes.get_mut(&class) {
+        set.remove(item);
+        if set.is_empty() {
+            classes.remove(&class);
+        }
+    }
+}
+
+impl Machine {
+    /// The order in which heads compete.
+    pub fn order(&self) -> Order {
+        match self.run.mode {
+            Mode::Single => Order::LongestWaiting,
+            Mode::Multi => Order::LargestFirst,
+        }
+    }
+
+    /// Those heads that could be started now: of each kind of demand the `most` first ones in this run's order, and the
+    /// `most` that have waited longest (they may be held for). The others of a kind fare as these do.
+    pub fn heads(&mut self, now: Now, most: usize) -> Vec<Head> {
+        self.waiting.open_gates(now.mono);
+        let mut heads = Vec::new();
+        for (&class, by_age) in &self.waiting.by_age {
+            let mut ids: BTreeSet<QueueId> = by_age.iter().take(most).map(|&(_, id)| id).collect();
+            if self.run.mode == Mode::Multi {
+                ids.extend(self.waiting.by_id.get(&class).into_iter().flatten().take(most));
+            }
+            for id in ids {
+                let Some(queue) = self.run.queues.get(&id) else {
+                    continue;
+                };
+                let Some(task) = queue.processes.get(self.waiting.cursor(id)) else {
+                    continue;
+                };
+                heads.push(Head {
+                    task: task.task_id.clone(),
+                    queue: id,
+                    gpu_count: class.0,
+                    memory: Bytes(class.1),
+                    waiting_since: task.waiting_since.unwrap_or(now.mono),
+                });
+            }
+        }
+        heads
+    }
+
+    /// Whether any head could be started now, GPUs willing.
+    pub fn has_heads(&mut self, now: Now) -> bool {
+        self.waiting.open_gates(now.mono);
+        !self.waiting.by_age.is_empty()
+    }
+
+    /// When the next back-off or retry delay ends.
+    pub fn next_gate(&self) -> Option<Mono> {
+        self.waiting.gated.first().map(|&(until, _)| until)
+    }
+}
