@@ -1,0 +1,180 @@
+#!/usr/bin/env bash
+# Installs what a fresh Debian machine with Rust and Node lacks, then runs every check and every test.
+set -Eeuo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage() {
+    cat <<'TEXT'
+usage: ./test.sh [--no-install]
+
+Format, lints, licences, shell scripts, the whole test suite, doc tests. What is missing is installed first
+(Debian packages, cargo-nextest, cargo-deny), or, with --no-install, named. Exits 0 when all passed.
+The last line says: N passed, N failed, N skipped
+TEXT
+}
+
+install=yes
+while (($#)); do
+    case $1 in
+    --no-install) install=no ;;
+    -h | --help) usage && exit 0 ;;
+    *) usage >&2 && exit 2 ;;
+    esac
+    shift
+done
+
+# A build from nothing gains nothing from the incremental cache and pays for writing it.
+[[ -z ${CI:-} ]] || export CARGO_INCREMENTAL=0
+target=${CARGO_TARGET_DIR:-target}
+passed=0 failed=0
+failures=() skips=()
+
+title() { printf '\n== %s\n' "$*"; }
+
+skip() {
+    skips+=("$1")
+    printf 'SKIPPED: %s\n' "$1"
+}
+
+# check NAME COMMAND…: a check is one failure or none; the others go on.
+check() {
+    local name=$1 start=$SECONDS
+    shift
+    title "$name"
+    if "$@"; then
+        printf '%s: ok (%d s)\n' "$name" $((SECONDS - start))
+    else
+        printf '%s: FAILED (%d s)\n' "$name" $((SECONDS - start))
+        failures+=("$name")
+        failed=$((failed + 1))
+    fi
+}
+
+as_root() {
+    if ((EUID == 0)); then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo -n "$@"
+    else
+        return 1
+    fi
+}
+
+# need COMMAND PACKAGE WHAT-FOR: Debian packages, only those whose command is not there.
+missing=()
+need() {
+    command -v "$1" >/dev/null || missing+=("$2 ($3)")
+}
+
+title 'what is needed'
+for tool in cargo rustc rustfmt; do
+    command -v "$tool" >/dev/null || { printf 'no %s: install Rust 1.95 or newer first\n' "$tool" >&2 && exit 2; }
+done
+need cc build-essential 'a C linker'
+need python3 python3 'tasks in Python'
+need strace strace 'the order of writes and syncs'
+need shellcheck shellcheck 'lint of the scripts'
+need setsid util-linux 'tasks that leave their session'
+if ((${#missing[@]})); then
+    printf 'missing: %s\n' "${missing[@]}"
+    if [[ $install == yes ]]; then
+        as_root apt-get update -qq &&
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]%% *}" >/dev/null ||
+            printf 'could not install: %s\n' "${missing[*]}"
+    fi
+fi
+command -v cc >/dev/null || { printf 'no C linker (cc): apt-get install build-essential\n' >&2 && exit 2; }
+
+# cargo_tool NAME: from the registry, with the versions that its authors tested.
+cargo_tool() {
+    command -v "cargo-$1" >/dev/null && return
+    [[ $install == yes ]] || return 1
+    printf 'installing cargo-%s\n' "$1"
+    cargo install --locked --quiet "cargo-$1"
+}
+PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
+cargo_tool nextest || { printf 'no cargo-nextest: cargo install --locked cargo-nextest\n' >&2 && exit 2; }
+printf 'all there\n'
+
+# --- checks ---------------------------------------------------------------------------------------------------------
+
+deny() {
+    cargo deny --log-level error check bans licenses sources || return
+    local log=$target/advisories.log
+    if cargo deny --log-level error check advisories >"$log" 2>&1; then
+        printf 'advisories ok\n'
+    elif grep -q 'failed to fetch advisory database' "$log"; then
+        skip 'advisories: their database cannot be reached from here'
+    else
+        cat "$log"
+        return 1
+    fi
+}
+
+scripts() {
+    shellcheck --severity=style run.sh shut_down.sh test.sh .ci/run
+}
+
+mkdir -p "$target"
+check 'format' cargo fmt --all --check
+check 'lints' cargo clippy --workspace --all-targets --locked -- -D warnings
+check 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
+if cargo_tool deny; then
+    check 'dependencies' deny
+else
+    skip 'dependencies: cargo-deny could not be installed'
+fi
+if command -v shellcheck >/dev/null; then
+    check 'scripts' scripts
+else
+    skip 'scripts: shellcheck could not be installed'
+fi
+
+# --- tests ----------------------------------------------------------------------------------------------------------
+
+# The counts come from nextest's own report, so that a summary line in another form cannot lose them.
+junit=$target/nextest/default/junit.xml
+# total KEY FILE: the number that stands at KEY in the report's head.
+total() {
+    sed -n "s/^<testsuites .*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p" "$2" | head -n 1
+}
+
+suite() {
+    rm -f "$junit"
+    cargo build --workspace --locked || return
+    local ok=0
+    cargo nextest run --workspace --locked || ok=$?
+    [[ -f $junit ]] || return 1
+    local tests bad errors line
+    tests=$(total tests "$junit") bad=$(total failures "$junit") errors=$(total errors "$junit")
+    bad=$((bad + errors))
+    passed=$((passed + tests - bad)) failed=$((failed + bad))
+    while IFS= read -r line; do
+        skips+=("$line")
+    done < <(grep -o 'SKIPPED: [^<]*' "$junit" | sed 's/^SKIPPED: //; s/&apos;/'\''/g; s/&quot;/"/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g')
+    ((ok == 0 || bad > 0)) # a failure that is no test's (a build) counts by itself, in check
+}
+
+doc_tests() {
+    local log=$target/doctests.log ok=0
+    cargo test --workspace --doc --locked --quiet 2>&1 | tee "$log" || ok=1
+    local good bad
+    good=$(sed -n 's/^test result: .* \([0-9]*\) passed.*/\1/p' "$log" | paste -sd+)
+    bad=$(sed -n 's/^test result: .* \([0-9]*\) failed.*/\1/p' "$log" | paste -sd+)
+    passed=$((passed + ${good:-0})) failed=$((failed + ${bad:-0}))
+    ((ok == 0 || ${bad:-0} > 0))
+}
+
+check 'tests' suite
+check 'doc tests' doc_tests
+
+# --- summary --------------------------------------------------------------------------------------------------------
+
+title "done in $((SECONDS / 60)) min $((SECONDS % 60)) s"
+((${#failures[@]} == 0)) || printf 'FAILED: %s\n' "${failures[@]}"
+if ((${#skips[@]})); then
+    printf '\n%d SKIPPED on this machine:\n' "${#skips[@]}"
+    printf '  %s\n' "${skips[@]}"
+fi
+printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "${#skips[@]}"
+((failed == 0 && passed > 0))
