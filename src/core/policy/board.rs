@@ -142,9 +142,13 @@ impl<'a> Board<'a> {
             .is_none_or(|total| total.saturating_sub(self.headroom) >= memory)
     }
 
-    /// The allowance that there would be with so many GPUs to be had.
-    pub(super) fn allowance_of(&self, available: usize) -> usize {
-        allowance(self.rules, available as u32) as usize
+    /// How many of these cards a task that asks for so much could get at best, tasks and other people gone.
+    pub(super) fn holdable(&self, cards: &[&Card<'_>], memory: Bytes) -> usize {
+        // Packing on GPUs that the user's other processes are on needs no allowance.
+        let shared = cards
+            .iter()
+            .filter(|card| !self.exclusive && card.own_process && self.could_fit(card, memory));
+        shared.count().max(allowance(self.rules, cards.len() as u32) as usize)
     }
 
     /// GPUs that this user holds by now.
@@ -202,11 +206,17 @@ fn card<'a>(request: &Request<'a>, gpu: &'a Gpu) -> Card<'a> {
     };
     let ignored = Bytes::from_gib(rules.ignore_processes_below / 1024.0);
     let counts = |process: &&GpuProcess| process.memory.is_none_or(|memory| memory >= ignored);
-    let leased = |process: &GpuProcess| process.uni_id.as_ref().is_some_and(|id| claims.contains_key(id));
+    let mine_leased = |process: &GpuProcess| {
+        process
+            .uni_id
+            .as_ref()
+            .and_then(|id| claims.get(id))
+            .is_some_and(|claim| claim.owner == mine)
+    };
     let own_process = processes
         .iter()
         .filter(counts)
-        .any(|process| process.uid == Some(mine) && !leased(process));
+        .any(|process| process.uid == Some(mine) && !mine_leased(process));
     let foreign_process = processes.iter().filter(counts).any(|process| process.uid != Some(mine));
 
     // A list that cannot be read is not known to be empty.

@@ -5,7 +5,11 @@
 //! that running tasks, not strangers, keep it from, so that waiting for them has an end.
 use std::cmp::Reverse;
 
-use super::{Class, board::Board, rank};
+use super::{
+    Class,
+    board::{Board, Card},
+    rank,
+};
 use crate::model::Bytes;
 
 /// Keeps targets for a head that had to stay behind. `None` where there is nothing to keep: all is kept already, or no
@@ -16,30 +20,28 @@ pub(super) fn keep(board: &mut Board<'_>, class: Class) -> Option<usize> {
     }
     let targets = targets(board, class);
     let budget = board.budget();
-    let mut kept = rank::within_budget(board, targets.clone(), class.count, budget);
     let hold = board.holds.len();
-    if hold == 0 && kept.len() < class.count {
-        // Too few of the GPUs that the user holds would do: some must be let go of before others can be had. So the
-        // first in line gets its targets beyond the budget, and nothing new starts on what is held besides.
-        kept.extend(
-            targets
-                .into_iter()
-                .filter(|i| !kept.contains(i))
-                .take(class.count - kept.len())
-                .collect::<Vec<_>>(),
-        );
-        kept.extend(
-            (0..board.cards.len())
-                .filter(|i| board.cards[*i].held && !kept.contains(i))
-                .collect::<Vec<_>>(),
-        );
+    let new = |kept: &[usize]| kept.iter().filter(|&&i| !board.cards[i].held).count();
+    let mut kept = rank::within_budget(board, targets.clone(), class.count, budget);
+    if hold == 0 {
+        // The first in line gets its targets beyond the allowance too. Some of what the user holds must be let go of
+        // before it can have them, so that until then nothing new starts on any of it.
+        let more: Vec<_> = targets
+            .into_iter()
+            .filter(|i| !kept.contains(i))
+            .take(class.count - kept.len())
+            .collect();
+        kept.extend(more);
+        if new(&kept) > budget {
+            let held = (0..board.cards.len()).filter(|i| board.cards[*i].held && !kept.contains(i));
+            kept.extend(held.collect::<Vec<_>>());
+        }
     }
     if kept.is_empty() {
         return None;
     }
-    board
-        .holds
-        .push(kept.iter().filter(|&&i| !board.cards[i].held).count() as u32);
+    let set_aside = new(&kept) as u32;
+    board.holds.push(set_aside);
     for i in kept {
         board.cards[i].kept_for = Some(hold);
     }
@@ -49,32 +51,43 @@ pub(super) fn keep(board: &mut Board<'_>, class: Class) -> Option<usize> {
 /// Whether GPUs and allowance would suffice if everything else went away. Lost GPUs do not come back by waiting:
 /// keeping others free beside them would help nobody.
 fn may_ever_run(board: &Board<'_>, class: Class) -> bool {
-    let there = board.cards.iter().filter(|card| !card.lost());
-    let fitting = there.clone().filter(|card| board.could_fit(card, class.memory)).count();
-    fitting >= class.count && board.allowance_of(there.count()) >= class.count
+    let there: Vec<_> = board.cards.iter().filter(|card| !card.lost()).collect();
+    let fitting = there.iter().filter(|card| board.could_fit(card, class.memory)).count();
+    fitting >= class.count && board.holdable(&there, class.memory) >= class.count
 }
 
-/// Every card that it could run on some day and that nothing else is kept for, the soonest first.
+/// The cards to choose from, the soonest first, of those that nothing else is kept for: they do now, or will once the
+/// tasks on them have ended; where these are too few, those that strangers have to leave first.
 fn targets(board: &Board<'_>, class: Class) -> Vec<usize> {
     let able = |i: &usize| {
         let card = &board.cards[*i];
         card.kept_for.is_none() && !card.lost() && board.could_fit(card, class.memory)
     };
-    let (fitting, mut later): (Vec<_>, Vec<_>) = (0..board.cards.len())
-        .filter(able)
-        .partition(|&i| board.obstacle(&board.cards[i], class.memory).is_none());
+    let able = (0..board.cards.len()).filter(able);
+    let (now, mut later): (Vec<_>, Vec<_>) =
+        able.partition(|&i| board.obstacle(&board.cards[i], class.memory).is_none());
     later.sort_by_key(|&i| {
-        let free = board.free(&board.cards[i]).0 / rank::STEP;
-        (!fits_after_tasks(board, i, class.memory), Reverse(free), i)
+        let card = &board.cards[i];
+        (
+            !does_after_tasks(board, card, class.memory),
+            Reverse(board.free(card).0 / rank::STEP),
+            i,
+        )
     });
-    let mut targets = rank::best_first(board, fitting.into_iter());
+    let soon = later
+        .iter()
+        .filter(|&&i| does_after_tasks(board, &board.cards[i], class.memory))
+        .count();
+    if now.len() + soon >= class.count {
+        later.truncate(soon);
+    }
+    let mut targets = rank::best_first(board, now.into_iter());
     targets.extend(later);
     targets
 }
 
-/// Whether the card would do once the tasks on it have ended, whatever strangers do.
-fn fits_after_tasks(board: &Board<'_>, i: usize, memory: Bytes) -> bool {
-    let card = &board.cards[i];
+/// Whether the card will do once the tasks on it have ended, whatever strangers do.
+fn does_after_tasks(board: &Board<'_>, card: &Card<'_>, memory: Bytes) -> bool {
     let strangers = (board.exclusive && card.own_process) || (board.rules.avoid_other_users && card.foreign_process);
     let free = card
         .memory

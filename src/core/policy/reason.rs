@@ -21,7 +21,7 @@ pub(super) fn of(board: &Board<'_>, class: Class, hold: Option<usize>) -> Reason
     if matching.len() < class.count {
         return Reason::NoGpuMatches;
     }
-    if board.allowance_of(board.cards.len()) < class.count {
+    if board.holdable(&board.cards.iter().collect::<Vec<_>>(), class.memory) < class.count {
         return reserved;
     }
 
@@ -73,6 +73,6 @@ fn best_free(board: &Board<'_>) -> Bytes {
     let open = board.cards.iter().filter(|card| board.taken(card).is_none());
     let best = open.map(|card| board.free(card)).max().unwrap_or_default();
     let tenths = u128::from(best.0) * 10 / u128::from(Bytes::GIB.0);
-    // At most `best`, so it fits.
-    Bytes((tenths * u128::from(Bytes::GIB.0) / 10) as u64)
+    // Rounded to the byte, it is still at most `best`, and so fits.
+    Bytes(((tenths * u128::from(Bytes::GIB.0) + 5) / 10) as u64)
 }
