@@ -1,5 +1,8 @@
 //! Whether a card would do for a task, and if not, what stands in the way.
-use super::board::{Board, Card, Claimed};
+use super::{
+    board::Board,
+    card::{Card, Claimed},
+};
 use crate::model::{Bytes, Percent};
 
 /// What stands in the way, in the order of the checks: the card whose obstacle is the last came furthest.

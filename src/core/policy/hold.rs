@@ -5,11 +5,7 @@
 //! that running tasks, not strangers, keep it from, so that waiting for them has an end.
 use std::cmp::Reverse;
 
-use super::{
-    Class,
-    board::{Board, Card},
-    rank,
-};
+use super::{Class, board::Board, card::Card, rank};
 use crate::model::Bytes;
 
 /// Keeps targets for a head that had to stay behind. `None` where there is nothing to keep: all is kept already, or no

@@ -6,6 +6,7 @@
 //! memory) that failed once is never tried again, and reasons are told from how things stand at the end, which is also
 //! what the next decision will see.
 mod board;
+mod card;
 mod check;
 mod hold;
 mod rank;

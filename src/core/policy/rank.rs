@@ -1,11 +1,7 @@
 //! Which of the cards that would do are the best.
 use std::cmp::Ordering;
 
-use super::{
-    Class,
-    board::{Board, Card},
-    check,
-};
+use super::{Class, board::Board, card::Card, check};
 
 /// Idle GPUs of one model differ by a few MiB of the driver's own, which must not decide before utilisation and
 /// `prefer_gpus` do. Memory is ranked in steps of this size.

@@ -1,9 +1,5 @@
 //! Why a head waits.
-use super::{
-    Class,
-    board::{Board, Card},
-    check::Obstacle,
-};
+use super::{Class, board::Board, card::Card, check::Obstacle};
 use crate::model::{Bytes, Reason};
 
 /// The reason for heads of this class that could not be placed. `hold` is what is held for the very head, which is not

@@ -131,7 +131,7 @@ fn scene() -> impl Strategy<Value = Scene> {
 
 // The oracle.
 
-fn competed<'a>(scene: &'a Scene) -> impl Iterator<Item = &'a Gpu> {
+fn competed(scene: &Scene) -> impl Iterator<Item = &Gpu> {
     let rules = &scene.rules;
     scene
         .snapshot
