@@ -1,1 +1,28 @@
-//! placeholder
+//! GPU sources: NVML and simulated GPUs behind one trait, the reader with its watchdog, the sampler, and host facts.
+//!
+//! A [`GpuSource`] answers one question: what do all GPUs look like now? [`open`] makes the source that the settings
+//! ask for, [`GpuReader`] keeps it on a thread of its own where a hanging driver harms nobody, [`Window`] turns
+//! snapshots into means and idle times, and [`Sampler`] does all of it at an interval for the daemon.
+mod details;
+mod error;
+mod host;
+mod nvml;
+mod procfs;
+mod reader;
+mod sampler;
+mod simulated;
+mod source;
+mod spec;
+mod visible;
+mod window;
+
+pub use details::{DetailReader, ProcessDetails};
+pub use error::SourceError;
+pub use host::{DiskUse, HostSample, HostSampler};
+pub use nvml::NvmlSource;
+pub use reader::GpuReader;
+pub use sampler::{Sampler, SamplerState};
+pub use simulated::SimulatedSource;
+pub use source::{GpuSource, LiveAttempts, SourceContext, open};
+pub use spec::{SourceSpec, SpecError};
+pub use window::Window;

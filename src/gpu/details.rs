@@ -1,0 +1,175 @@
+//! What people want to know about a process on a GPU: whose, what, how long. Only processes that are asked for are looked at, and
+//! what does not change is read once.
+use std::{collections::HashMap, path::Path};
+
+use gpuyard_core::model::{Bytes, Mono, Percent, Seconds};
+use nix::unistd::{SysconfVar, Uid, User, sysconf};
+use serde::Serialize;
+
+use crate::procfs::Proc;
+
+/// CPU time is not compared over less: clock ticks are 10 ms, and the quotient would be noise.
+const SHORTEST_CPU_SPAN_MS: u64 = 200;
+
+/// A process, as far as `/proc` tells. `None` is what cannot be told.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProcessDetails {
+    /// Login name, or the uid in digits.
+    pub username: Option<String>,
+    /// Name of the executable.
+    pub name: String,
+    /// Command line.
+    pub command: Option<String>,
+    /// Of one CPU, since the look before; `None` at the first.
+    pub cpu_percent: Option<Percent>,
+    /// Resident memory.
+    pub host_memory: Bytes,
+    /// Since it started.
+    pub running_time: Seconds,
+}
+
+struct Tracked {
+    details: ProcessDetails,
+    cpu_ticks: u64,
+    looked_at: Mono,
+    /// Asked for in this round.
+    wanted: bool,
+}
+
+/// Reads details of tracked processes again and again.
+pub struct DetailReader {
+    proc: Proc,
+    tracked: HashMap<(i32, u64), Tracked>,
+    users: HashMap<u32, String>,
+    ticks_per_second: f64,
+    page: u64,
+}
+
+impl DetailReader {
+    /// Reads below `proc_root`, `/proc` in life.
+    pub fn new(proc_root: &Path) -> DetailReader {
+        let system = |name, otherwise: u64| sysconf(name).ok().flatten().map_or(otherwise, |value| value as u64);
+        DetailReader {
+            proc: Proc::new(proc_root),
+            tracked: HashMap::new(),
+            users: HashMap::new(),
+            ticks_per_second: system(SysconfVar::CLK_TCK, 100) as f64,
+            page: system(SysconfVar::PAGE_SIZE, 4096),
+        }
+    }
+
+    /// Details of `processes`, each named by pid and start time; those that are gone are left out. What is not asked for any more
+    /// is forgotten.
+    pub fn read(
+        &mut self,
+        processes: impl IntoIterator<Item = (i32, u64)>,
+        now: Mono,
+    ) -> HashMap<(i32, u64), ProcessDetails> {
+        let mut found = HashMap::new();
+        for key in processes {
+            if let Some(details) = self.look(key, now) {
+                found.insert(key, details);
+            }
+        }
+        self.tracked.retain(|_, tracked| std::mem::take(&mut tracked.wanted));
+        found
+    }
+
+    fn look(&mut self, key: (i32, u64), now: Mono) -> Option<ProcessDetails> {
+        let (pid, start_ticks) = key;
+        let stat = self.proc.stat(pid).filter(|stat| stat.start_ticks == start_ticks)?;
+        // A changed name is an exec: its command line is another.
+        let known = self
+            .tracked
+            .get(&key)
+            .is_some_and(|tracked| tracked.details.name == stat.comm);
+        if !known {
+            let details = ProcessDetails {
+                username: self.proc.uid(pid).map(|uid| self.username(uid)),
+                command: self.proc.command_line(pid),
+                name: stat.comm,
+                cpu_percent: None,
+                host_memory: Bytes(0),
+                running_time: Seconds(0.0),
+            };
+            self.tracked.insert(
+                key,
+                Tracked {
+                    details,
+                    cpu_ticks: stat.cpu_ticks,
+                    looked_at: now,
+                    wanted: true,
+                },
+            );
+        }
+        let (page, hz) = (self.page, self.ticks_per_second);
+        let tracked = self.tracked.get_mut(&key)?;
+        tracked.wanted = true;
+        tracked.details.host_memory = Bytes(stat.rss_pages.saturating_mul(page));
+        // Start time and `Mono` both count from boot, suspends included.
+        tracked.details.running_time = Seconds((now.0 as f64 / 1000.0 - start_ticks as f64 / hz).max(0.0));
+        let span = now.since(tracked.looked_at);
+        if span >= SHORTEST_CPU_SPAN_MS {
+            let ticks = stat.cpu_ticks.saturating_sub(tracked.cpu_ticks) as f64;
+            tracked.details.cpu_percent = Some(Percent((ticks / hz / (span as f64 / 1000.0) * 100.0) as f32));
+            (tracked.cpu_ticks, tracked.looked_at) = (stat.cpu_ticks, now);
+        }
+        Some(tracked.details.clone())
+    }
+
+    fn username(&mut self, uid: u32) -> String {
+        let ask = || {
+            User::from_uid(Uid::from_raw(uid))
+                .ok()
+                .flatten()
+                .map_or_else(|| uid.to_string(), |user| user.name)
+        };
+        self.users.entry(uid).or_insert_with(ask).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fs;
+
+    use super::*;
+
+    fn write(root: &Path, pid: i32, name: &str, cpu: u64, start: u64) {
+        let folder = root.join(pid.to_string());
+        fs::create_dir_all(&folder).unwrap();
+        let stat = format!("{pid} ({name}) S 1 1 1 0 -1 0 0 0 0 0 {cpu} 0 0 0 20 0 1 0 {start} 0 256 0 0\n");
+        fs::write(folder.join("stat"), stat).unwrap();
+        fs::write(folder.join("status"), "Name:\tx\nUid:\t0\t0\t0\t0\n").unwrap();
+        fs::write(folder.join("cmdline"), b"python\0train.py\0").unwrap();
+    }
+
+    #[test]
+    fn tracked_processes_are_described_and_others_are_not() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), 42, "python", 100, 1000);
+        let mut reader = DetailReader::new(root.path());
+        let hz = reader.ticks_per_second as u64;
+        let start = Mono(1000 * 1000 / hz);
+        let first = reader.read([(42, 1000), (42, 999), (43, 1)], start.plus_millis(5000));
+        assert_eq!(first.len(), 1, "another start time is another process");
+        let seen = &first[&(42, 1000)];
+        assert_eq!((seen.username.as_deref(), seen.name.as_str()), (Some("root"), "python"));
+        assert_eq!(seen.command.as_deref(), Some("python train.py"));
+        assert_eq!((seen.cpu_percent, seen.running_time), (None, Seconds(5.0)));
+        assert_eq!(seen.host_memory, Bytes(256 * reader.page));
+
+        write(root.path(), 42, "python", 100 + hz / 2, 1000);
+        let second = reader.read([(42, 1000)], start.plus_millis(6000));
+        assert_eq!(second[&(42, 1000)].cpu_percent, Some(Percent(50.0)));
+
+        write(root.path(), 42, "bash", 200, 1000);
+        assert_eq!(
+            reader.read([(42, 1000)], start.plus_millis(7000))[&(42, 1000)].name,
+            "bash",
+            "after an exec"
+        );
+        assert!(reader.read([], start.plus_millis(8000)).is_empty());
+        assert!(reader.tracked.is_empty());
+    }
+}
