@@ -112,7 +112,7 @@ deny() {
 }
 
 scripts() {
-    shellcheck --severity=style run.sh shut_down.sh test.sh .ci/run
+    shellcheck --external-sources --severity=style run.sh shut_down.sh test.sh scripts/*.sh .ci/run
 }
 
 mkdir -p "$target"
