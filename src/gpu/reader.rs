@@ -108,6 +108,7 @@ impl GpuReader {
             return Err(SourceError::Hung { since });
         }
         let ticket = state.started + 1;
+        let behind_another = state.busy.is_some();
         state.wanted = state.wanted.max(ticket);
         state.asked_at = Some(now);
         self.shared.asked.notify_one();
@@ -135,8 +136,10 @@ impl GpuReader {
             return Err(SourceError::ReaderGone);
         }
         let since = state.busy.map_or(now.mono, |(since, _)| since);
-        // Only what has itself outlasted the patience hangs; a reading that began just now for somebody else may yet be quick.
-        state.hung |= state.busy.is_some_and(|(_, began)| began.elapsed() >= patience);
+        // Hung is what was under way for as long as we waited: ours, or the one before it. Not ours where it had to wait for that one,
+        // and has not had the time.
+        let had_the_time = |began: Instant| state.started < ticket || !behind_another || began.elapsed() >= patience;
+        state.hung |= state.busy.is_some_and(|(_, began)| had_the_time(began));
         Err(SourceError::Hung { since })
     }
 

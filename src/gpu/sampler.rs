@@ -251,7 +251,7 @@ mod tests {
         };
         let (sender, samples) = channel();
         let reader = Arc::new(GpuReader::spawn(Box::new(Fails(0, vec![2, 3]))));
-        let notify = move |state: &SamplerState| drop(sender.send(state.clone()));
+        let notify = move |state: &SamplerState| _ = sender.send(state.clone());
         let sampler = Sampler::spawn(reader, Seconds(3600.0), clock, notify).unwrap();
         let next = || samples.recv_timeout(Duration::from_secs(30)).unwrap();
 
@@ -291,7 +291,7 @@ mod tests {
             wall: Timestamp::UNIX_EPOCH,
             mono: Mono(1),
         };
-        let sampler = Sampler::spawn(reader, Seconds(3600.0), clock, move |_| drop(sender.send(()))).unwrap();
+        let sampler = Sampler::spawn(reader, Seconds(3600.0), clock, move |_| _ = sender.send(())).unwrap();
         samples.recv_timeout(Duration::from_secs(30)).unwrap();
         sampler.set_interval(Seconds(0.0));
         for _ in 0..3 {

@@ -146,19 +146,21 @@ impl ClaimReader {
     }
 }
 
-/// The indices that a `CUDA_VISIBLE_DEVICES` names, up to the first entry that names none.
+/// The indices that a `CUDA_VISIBLE_DEVICES` names, up to the first entry that names none: an index, a UUID, or the beginning of just one.
 fn named(devices: &str, uuids: &[String]) -> Vec<u32> {
     let index = |entry: &str| -> Option<u32> {
-        let by_number = entry.parse::<usize>().ok().filter(|index| *index < uuids.len());
-        let found = by_number.or_else(|| {
-            uuids.iter().position(|uuid| {
-                entry.len() > 4
-                    && uuid
-                        .get(..entry.len())
-                        .is_some_and(|start| start.eq_ignore_ascii_case(entry))
-            })
-        })?;
-        Some(found as u32)
+        if let Ok(index) = entry.parse::<u32>() {
+            return ((index as usize) < uuids.len()).then_some(index);
+        }
+        let begins = |uuid: &String| {
+            uuid.get(..entry.len())
+                .is_some_and(|begin| begin.eq_ignore_ascii_case(entry))
+        };
+        let mut matching = (0..)
+            .zip(uuids)
+            .filter(|(_, uuid)| begins(uuid))
+            .map(|(index, _)| index);
+        matching.next().filter(|_| entry.len() > 4 && matching.next().is_none())
     };
     devices.split(',').map_while(|entry| index(entry.trim())).collect()
 }

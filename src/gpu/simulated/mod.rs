@@ -96,9 +96,9 @@ fn uuid(count: u32, memory: Bytes, index: u32) -> String {
     const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
     let text = format!("gpuyard simulated {count} x {} / {index}", memory.0);
-    let hash = text
-        .bytes()
-        .fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
+    // The text twice: a difference in its last bytes reaches the first digits too, which people (and CUDA_VISIBLE_DEVICES) go by.
+    let bytes = text.bytes().chain(text.bytes());
+    let hash = bytes.fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
     let hex = format!("{hash:032x}");
     format!(
         "SIM-{}-{}-{}-{}-{}",

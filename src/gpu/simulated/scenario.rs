@@ -354,9 +354,3 @@ fn some_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Bytes>, D::Er
     struct Amount(#[serde(deserialize_with = "bytes")] Bytes);
     Ok(Option::<Amount>::deserialize(from)?.map(|amount| amount.0))
 }
-
-/// For messages in tests.
-#[cfg(test)]
-pub(super) fn check(text: &str, gpu_count: u32) -> Result<Scenario, String> {
-    parse(text, gpu_count)
-}

@@ -8,6 +8,10 @@
 //! with its own statics, so that tests which run in one process do not disturb each other when each has its own [`install`].
 //!
 //! A binary that runs as a process of its own finds the library through `LD_LIBRARY_PATH=<the folder>`.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a tool of tests: its files need not survive a crash, and a driver that hangs has to wait"
+)]
 mod calls;
 mod driver;
 mod install;
