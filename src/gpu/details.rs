@@ -1,5 +1,5 @@
-//! What people want to know about a process on a GPU: whose, what, how long. Only processes that are asked for are looked at, and
-//! what does not change is read once.
+//! What people want to know about a process on a GPU: whose, what, how long. Only processes that are asked for are
+//! looked at, and what does not change is read once.
 use std::{collections::HashMap, path::Path};
 
 use gpuyard_core::model::{Bytes, Mono, Percent, Seconds};
@@ -58,8 +58,8 @@ impl DetailReader {
         }
     }
 
-    /// Details of `processes`, each named by pid and start time; those that are gone are left out. What is not asked for any more
-    /// is forgotten.
+    /// Details of `processes`, each named by pid and start time; those that are gone are left out. What is not asked
+    /// for any more is forgotten.
     pub fn read(
         &mut self,
         processes: impl IntoIterator<Item = (i32, u64)>,

@@ -3,7 +3,8 @@ use std::path::PathBuf;
 
 use gpuyard_core::model::Mono;
 
-/// Why there is no snapshot. A GPU that fails alone is no error: it is a [`gpuyard_core::model::Health`] in the snapshot.
+/// Why there is no snapshot. A GPU that fails alone is no error: it is a [`gpuyard_core::model::Health`] in the
+/// snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// The NVIDIA driver's library is not there, or finds no driver.

@@ -56,7 +56,7 @@ impl Proc {
     fn read(&mut self, path: &Path) -> Option<(&[u8], File)> {
         let mut file = File::open(path).ok()?;
         self.buffer.clear();
-        // Not `read_to_end`, which asks for the size first and reads once more at the end: two system calls that cost here.
+        // Not `read_to_end`, which asks for position and size first: two system calls for what is 0 in /proc anyway.
         let mut filled = 0;
         loop {
             if self.buffer.len() < filled + 8192 {
@@ -101,7 +101,8 @@ impl Proc {
             .ok()
     }
 
-    /// `/proc/PID/environ` and the user that it belongs to. `None` where it may not be read; empty in the middle of an exec.
+    /// `/proc/PID/environ` and the user that it belongs to. `None` where it may not be read; empty in the middle of an
+    /// exec.
     pub(crate) fn environ(&mut self, pid: i32) -> Option<(&[u8], u32)> {
         let path = self.path(pid, "environ");
         let (bytes, file) = self.read(&path)?;

@@ -10,8 +10,8 @@ use crate::{GpuSource, SourceError};
 
 type Reading = Result<Arc<Snapshot>, SourceError>;
 
-/// Reads a source for several callers. Whoever asks while a reading is under way waits for one that begins after the asking, and
-/// all who wait for the same one share it.
+/// Reads a source for several callers. Whoever asks while a reading is under way waits for one that begins after the
+/// asking, and all who wait for the same one share it.
 pub struct GpuReader {
     name: String,
     shared: Arc<Shared>,
@@ -54,8 +54,8 @@ impl Shared {
 }
 
 impl GpuReader {
-    /// Puts `source` on a thread. A source that cannot block stays without one, and costs no hand-over; so does any source when
-    /// no thread can be had.
+    /// Puts `source` on a thread. A source that cannot block stays without one, and costs no hand-over; so does any
+    /// source when no thread can be had.
     pub fn spawn(source: Box<dyn GpuSource>) -> GpuReader {
         let name = source.name().to_owned();
         let shared = Arc::new(Shared::default());
@@ -91,8 +91,8 @@ impl GpuReader {
         &self.name
     }
 
-    /// A snapshot that was begun after this call, waited for as long as `patience`. Once a reading has outlasted somebody's
-    /// patience, every call answers [`SourceError::Hung`] at once until the source comes back.
+    /// A snapshot that was begun after this call, waited for as long as `patience`. Once a reading has outlasted
+    /// somebody's patience, every call answers [`SourceError::Hung`] at once until the source comes back.
     pub fn read(&self, now: Now, patience: Duration) -> Reading {
         if let Some(source) = &self.inline {
             let reading = source
@@ -136,8 +136,8 @@ impl GpuReader {
             return Err(SourceError::ReaderGone);
         }
         let since = state.busy.map_or(now.mono, |(since, _)| since);
-        // Hung is what was under way for as long as we waited: ours, or the one before it. Not ours where it had to wait for that one,
-        // and has not had the time.
+        // Hung is what was under way for as long as we waited: ours, or the one before it. Not ours where it had to
+        // wait for that one, and has not had the time.
         let had_the_time = |began: Instant| state.started < ticket || !behind_another || began.elapsed() >= patience;
         state.hung |= state.busy.is_some_and(|(_, began)| had_the_time(began));
         Err(SourceError::Hung { since })
@@ -295,7 +295,8 @@ mod tests {
             let all: Vec<_> = (0..8)
                 .map(|_| scope.spawn(|| reader.read(at(5), LONG).unwrap()))
                 .collect();
-            // One is under way for the first to ask, and at most one more for all who asked meanwhile… or came late, each their own.
+            // One is under way for the first to ask, and at most one more for all who asked meanwhile… or came late,
+            // each their own.
             for _ in 0..8 {
                 driver.send(Ok(())).unwrap();
             }

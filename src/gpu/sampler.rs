@@ -4,14 +4,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gpuyard_core::model::{Bytes, Mono, Now, Seconds, Snapshot};
+use gpuyard_core::model::{Bytes, Health, Mono, Now, Seconds, Snapshot};
 use jiff::Timestamp;
 
 use crate::{GpuReader, SourceError, Window};
 
 /// Span of the means, as the rules of placement have it.
 const SPAN: Seconds = Seconds(3.0);
-/// How long one reading may take before it counts as hung. A first NVML initialisation without persistence mode takes 1.5 s.
+/// How long one reading may take before it counts as hung. A first NVML initialisation without persistence mode takes
+/// 1.5 s.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// No interval is shorter; a busy loop helps nobody.
 const SHORTEST: Duration = Duration::from_millis(50);
@@ -64,7 +65,8 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Starts sampling. `clock` is asked once a sample. `notify` is called on the sampler's thread after each reading, failed or not, and must be quick.
+    /// Starts sampling. `clock` is asked once a sample. `notify` is called on the sampler's thread after each reading,
+    /// failed or not, and must be quick.
     pub fn spawn(
         reader: Arc<GpuReader>,
         interval: Seconds,
@@ -178,6 +180,7 @@ fn note(
             // The reader keeps a copy that others may be looking at: fill in our own.
             let mut snapshot = Snapshot::clone(&snapshot);
             window.push(&mut snapshot, ignore_below);
+            log_health(state.latest.as_deref(), &snapshot);
             state.latest = Some(Arc::new(snapshot));
             state.failing_since = None;
             if state.last_error.take().is_some() {
@@ -190,6 +193,24 @@ fn note(
             }
             state.failing_since = state.failing_since.or(Some(now.wall));
             state.last_error = Some(error);
+        }
+    }
+}
+
+/// Says which GPUs were lost, or came back, since the snapshot before.
+fn log_health(before: Option<&Snapshot>, now: &Snapshot) {
+    for gpu in &now.gpus {
+        let known = before.and_then(|before| before.gpus.iter().find(|other| other.uuid == gpu.uuid));
+        let (index, uuid) = (gpu.index, gpu.uuid.as_str());
+        match (known.map(|known| &known.health), &gpu.health) {
+            (Some(Health::Ok) | None, Health::Lost { message }) => tracing::warn!(index, uuid, message, "GPU lost"),
+            (Some(Health::Ok) | None, Health::Unreadable { message }) => {
+                tracing::warn!(index, uuid, message, "GPU cannot be read");
+            }
+            (Some(Health::Lost { .. } | Health::Unreadable { .. }), Health::Ok) => {
+                tracing::info!(index, uuid, "GPU can be read again");
+            }
+            _ => {}
         }
     }
 }

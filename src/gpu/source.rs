@@ -25,7 +25,8 @@ pub type LiveAttempts = Arc<dyn Fn() -> Vec<LiveAttempt> + Send + Sync>;
 /// What sources take from the world around them.
 #[derive(Clone)]
 pub struct SourceContext {
-    /// The `CUDA_VISIBLE_DEVICES` that this program was started with; `None` where it is not set. Indices in it are read in PCI order.
+    /// The `CUDA_VISIBLE_DEVICES` that this program was started with; `None` where it is not set. Indices in it are
+    /// read in PCI order.
     pub visible_devices: Option<String>,
     /// The NVML library; `None`: `libnvidia-ml.so.1`, as the system finds it.
     pub nvml_path: Option<PathBuf>,

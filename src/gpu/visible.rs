@@ -1,8 +1,9 @@
 //! A `CUDA_VISIBLE_DEVICES` that this program was started with limits the GPUs that there are.
 //!
-//! CUDA's own meaning: a list of indices (in PCI order here), UUIDs or unique beginnings of one; it ends at the first entry that
-//! names no GPU; a GPU named twice makes the whole list empty; an empty list hides all. An entry is pinned to the UUID that it
-//! named when it was first resolved, so that a GPU which is lost later does not cut the list short, nor a new order change it.
+//! CUDA's own meaning: a list of indices (in PCI order here), UUIDs or unique beginnings of one; it ends at the first
+//! entry that names no GPU; a GPU named twice makes the whole list empty; an empty list hides all. An entry is pinned
+//! to the UUID that it named when it was first resolved, so that a GPU which is lost later does not cut the list short,
+//! nor a new order change it.
 use gpuyard_core::model::{Gpu, GpuUuid, Health};
 
 /// Where a GPU has no UUID yet because it never answered, its UUID is this and its index.
@@ -66,9 +67,9 @@ impl Visible {
         }
     }
 
-    /// Takes out of `gpus` what the list does not name; indices stay as they are. `mig_parent` finds the GPU that a MIG instance
-    /// belongs to. Such a GPU stays in the list, to be seen, and is marked unreadable: an index cannot say "this part of it", so
-    /// nothing may be placed there.
+    /// Takes out of `gpus` what the list does not name; indices stay as they are. `mig_parent` finds the GPU that a MIG
+    /// instance belongs to. Such a GPU stays in the list, to be seen, and is marked unreadable: an index cannot say
+    /// "this part of it", so nothing may be placed there.
     pub(crate) fn limit(&mut self, gpus: &mut Vec<Gpu>, mig_parent: &dyn Fn(&str) -> Option<GpuUuid>) {
         let Some(entries) = &mut self.entries else { return };
         let mut named: Vec<(GpuUuid, bool)> = Vec::new();

@@ -1,7 +1,8 @@
 //! Means over the last seconds, and since when a GPU has been free: what single snapshots cannot say.
 //!
-//! Both are keyed on UUID, so that a new order of the GPUs mixes nothing up. What was not looked at is not claimed: after a gap
-//! without samples (nobody sampled, the source failed, the GPU was lost) a GPU counts as free from the first look after it.
+//! Both are keyed on UUID, so that a new order of the GPUs mixes nothing up. What was not looked at is not claimed:
+//! after a gap without samples (nobody sampled, the source failed, the GPU was lost) a GPU counts as free from the
+//! first look after it.
 use std::collections::{HashMap, VecDeque};
 
 use gpuyard_core::model::{Bytes, Gpu, GpuProcess, GpuUuid, Mono, Percent, RecentMean, Seconds, Snapshot};
@@ -38,7 +39,8 @@ impl Window {
         }
     }
 
-    /// Takes a snapshot in, and fills in its [`Gpu::recent`] and [`Gpu::idle_since`]. Processes that are known to use less than
+    /// Takes a snapshot in, and fills in its [`Gpu::recent`] and [`Gpu::idle_since`]. Processes that are known to use
+    /// less than
     /// `ignore_below` do not make a GPU taken.
     pub fn push(&mut self, snapshot: &mut Snapshot, ignore_below: Bytes) {
         let now = snapshot.mono;

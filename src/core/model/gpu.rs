@@ -39,7 +39,8 @@ pub enum Health {
 /// Device memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
-    /// In use by anyone, the driver's own reserve included.
+    /// In use by anyone, as `nvidia-smi` shows it. Newer drivers do not count their own reserve here (it is not free either, so
+    /// that `used + free` may be less than `total`); older ones do.
     pub used: Bytes,
     /// Free for anyone.
     pub free: Bytes,

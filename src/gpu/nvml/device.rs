@@ -14,9 +14,9 @@ use crate::procfs::Proc;
 const ARGUMENT_VERSION_MISMATCH: u32 = 25;
 
 /// What does not change while a driver is loaded, read once.
-#[derive(Clone, Default)]
 pub(super) struct Fixed {
-    read: bool,
+    /// To be read again when the GPU answers; until then this is what is known of it.
+    expired: bool,
     name: Option<String>,
     pci_bus_id: Option<String>,
     clock_graphics_max: Option<u32>,
@@ -27,7 +27,7 @@ pub(super) struct Fixed {
 impl Fixed {
     pub(super) fn read(device: &Device<'_>) -> Fixed {
         Fixed {
-            read: true,
+            expired: false,
             name: device.name().ok(),
             pci_bus_id: device.pci_info().ok().map(|pci| pci.bus_id),
             clock_graphics_max: device.max_clock_info(Clock::Graphics).ok(),
@@ -38,6 +38,11 @@ impl Fixed {
                 |fans| fans > 0,
             ),
         }
+    }
+
+    /// The driver was loaded anew.
+    pub(super) fn expire(&mut self) {
+        self.expired = true;
     }
 
     pub(super) fn fill(&self, gpu: &mut Gpu) {
@@ -59,7 +64,7 @@ pub(super) struct Reading<'a, 'nvml> {
 
 impl Reading<'_, '_> {
     pub(super) fn gpu(self, known: &mut Known) -> Gpu {
-        if !known.fixed.read {
+        if known.fixed.expired {
             known.fixed = Fixed::read(self.device);
         }
         let mut gpu = Gpu::new(known.index, known.uuid.0.clone(), Vendor::Nvidia);
@@ -135,8 +140,8 @@ impl Reading<'_, '_> {
     }
 }
 
-/// Memory by the second version of the call, or the first where the driver has no second; the host's where the GPU has none of its
-/// own (NotSupported, or a total of 0: GB10 and its like share the host's memory).
+/// Memory by the second version of the call, or the first where the driver has no second; the host's where the GPU has
+/// none of its own (NotSupported, or a total of 0: GB10 and its like share the host's memory).
 fn memory(nvml: &Nvml, device: &Device<'_>, proc: &mut Proc) -> Result<Memory, NvmlError> {
     let answer = device.memory_info().map(|info| (info.used, info.free, info.total));
     let answer = match answer {
@@ -174,9 +179,9 @@ fn memory_v1(nvml: &Nvml, device: &Device<'_>) -> Result<(u64, u64, u64), NvmlEr
         free: 0,
         used: 0,
     };
-    // SAFETY: the symbol was loaded from the library that `nvml` keeps open, under the name that has this signature in nvml.h. The
-    // handle was given by the same library, which is borrowed for as long as the handle is. `info` is a whole struct of the type
-    // that this version of the call writes, and outlives the call.
+    // SAFETY: the symbol was loaded from the library that `nvml` keeps open, under the name that has this signature in
+    // nvml.h. The handle was given by the same library, which is borrowed for as long as the handle is. `info` is a
+    // whole struct of the type that this version of the call writes, and outlives the call.
     nvml_try(unsafe { call(device.handle(), &mut info) })?;
     Ok((info.used, info.free, info.total))
 }

@@ -1,4 +1,5 @@
-//! The NVML library: found, kept open, dropped when it no longer fits the driver, and looked for again with growing pauses.
+//! The NVML library: found, kept open, dropped when it no longer fits the driver, and looked for again with growing
+//! pauses.
 use std::path::PathBuf;
 
 use gpuyard_core::model::Mono;
@@ -54,7 +55,8 @@ impl Library {
                 }
             }
         }
-        // `failures` is kept until a whole reading succeeded: a library that opens and then fails must not be opened in a loop.
+        // `failures` is kept until a whole reading succeeded: a library that opens and then fails must not be opened in
+        // a loop.
         self.nvml.as_ref().ok_or_else(|| SourceError::Nvml {
             action: "open the driver",
             message: "not loaded".into(),

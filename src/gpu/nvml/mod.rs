@@ -1,7 +1,8 @@
 //! NVIDIA GPUs through NVML.
 //!
-//! A GPU is its UUID: indices may change, a GPU may fall off the bus, come back, or leave the list, and each keeps its own history.
-//! One library stays open; a driver that was upgraded under us makes every call fail until it is loaded anew.
+//! A GPU is its UUID: indices may change, a GPU may fall off the bus, come back, or leave the list, and each keeps its
+//! own history. One library stays open; a driver that was upgraded under us makes every call fail until it is loaded
+//! anew.
 mod device;
 mod library;
 mod processes;
@@ -155,7 +156,8 @@ fn named(nvml: &Nvml, index: u32) -> Result<(Device<'_>, GpuUuid), NvmlError> {
     Ok((device, GpuUuid(uuid)))
 }
 
-/// Adds the GPUs that did not answer, each in its place: those whose place fails (`silent`), and those that have left the list.
+/// Adds the GPUs that did not answer, each in its place: those whose place fails (`silent`), and those that have left
+/// the list.
 fn add_absent(gpus: &mut Vec<Gpu>, silent: Vec<(u32, NvmlError)>, known: &HashMap<GpuUuid, Known>, count: u32) {
     let mut missing: Vec<&Known> = known
         .values()
@@ -184,8 +186,8 @@ fn add_absent(gpus: &mut Vec<Gpu>, silent: Vec<(u32, NvmlError)>, known: &HashMa
         let known = (!missing.is_empty()).then(|| missing.remove(0));
         place(index, health_of(&error), known);
     }
-    // The list has become shorter. Their places may be others' now: they go behind all that are there, so that no index is used
-    // twice, and keep the order that they had.
+    // The list has become shorter. Their places may be others' now: they go behind all that are there, so that no index
+    // is used twice, and keep the order that they had.
     for (offset, known) in missing.into_iter().enumerate() {
         let message = "the driver does not list it any more".to_owned();
         place(count + offset as u32, Health::Lost { message }, Some(known));
@@ -205,9 +207,7 @@ impl GpuSource for NvmlSource {
                 Err(Failure::Stale(error)) => {
                     self.library.discard(&error, now.mono);
                     // What was fixed may have changed with the driver.
-                    for known in self.known.values_mut() {
-                        known.fixed = Fixed::default();
-                    }
+                    self.known.values_mut().for_each(|known| known.fixed.expire());
                     // Once at once, for a driver that was exchanged while we slept; then with growing pauses.
                     if std::mem::replace(&mut reloaded, true) {
                         return Err(error);

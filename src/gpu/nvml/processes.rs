@@ -1,9 +1,10 @@
 //! The processes on a GPU, read by a raw call of our own.
 //!
-//! Drivers 535.43 to 535.86 return entries of 32 bytes behind a symbol whose entries have 24. Read as 24, they give pids such as 0 and
-//! 4294967295 (−1 as an i32: `kill(-1)` hits everything), and with more than about 15 processes overrun a buffer made for 24. So the
-//! buffer is made for far larger entries than any version has, filled with a sentinel, and the distance between two entries is measured
-//! by how far the driver wrote. And no pid is believed that is not above 1, below `pid_max`, and in `/proc`.
+//! Drivers 535.43 to 535.86 return entries of 32 bytes behind a symbol whose entries have 24. Read as 24, they give
+//! pids such as 0 and 4294967295 (−1 as an i32: `kill(-1)` hits everything), and with more than about 15 processes
+//! overrun a buffer made for 24. So the buffer is made for far larger entries than any version has, filled with a
+//! sentinel, and the distance between two entries is measured by how far the driver wrote. And no pid is believed that
+//! is not above 1, below `pid_max`, and in `/proc`.
 use std::{
     collections::{BTreeMap, HashMap},
     os::raw::c_uint,
@@ -56,7 +57,8 @@ impl Default for List {
 }
 
 impl List {
-    /// Calls until the buffer is large enough. `call` gets the number of entries that fit, to be replaced by the number there are, and the buffer.
+    /// Calls until the buffer is large enough. `call` gets the number of entries that fit, to be replaced by the number
+    /// there are, and the buffer.
     fn read(&mut self, call: impl Fn(&mut c_uint, *mut u64) -> nvmlReturn_t) -> Result<Vec<Entry>, NvmlError> {
         loop {
             self.words.fill(SENTINEL);
@@ -78,8 +80,8 @@ impl List {
     }
 }
 
-/// Words from one entry to the next, by how far the driver wrote: all fields are written but the padding behind the pid, and no version
-/// ends in padding. `None` when the driver wrote what no version of it writes.
+/// Words from one entry to the next, by how far the driver wrote: all fields are written but the padding behind the
+/// pid, and no version ends in padding. `None` when the driver wrote what no version of it writes.
 fn stride(words: &[u64], count: usize) -> Option<usize> {
     let written = words.iter().rposition(|word| *word != SENTINEL)? + 1;
     (written % count == 0)
@@ -130,7 +132,8 @@ impl Default for ProcessReader {
     }
 }
 
-/// Calls the newest version of a call that the library has: `_v3`, `_v2`, then the first. Evaluates to the driver's list.
+/// Calls the newest version of a call that the library has: `_v3`, `_v2`, then the first. Evaluates to the driver's
+/// list.
 macro_rules! newest {
     ($reader:expr, $nvml:expr, $device:expr, [$($symbol:ident),+]) => {{
         let mut answer = Err(NvmlError::FunctionNotFound);
@@ -139,9 +142,10 @@ macro_rules! newest {
                 && let Ok(call) = $nvml.lib().$symbol.as_ref()
             {
                 answer = $reader.list.read(|count, buffer| {
-                    // SAFETY: the symbol was loaded from the library that `nvml` keeps open, and takes a handle, the number of entries
-                    // that fit and a buffer for them. The handle was given by the same library and lives. The buffer has 64 bytes for
-                    // each entry, twice the largest that any version writes, and the alignment of the widest field.
+                    // SAFETY: the symbol was loaded from the library that `nvml` keeps open, and takes a handle, the
+                    // number of entries that fit and a buffer for them. The handle was given by the same library and
+                    // lives. The buffer has 64 bytes for each entry, twice the largest that any version writes, and the
+                    // alignment of the widest field.
                     unsafe { call($device.handle(), count, buffer.cast()) }
                 });
             }
@@ -161,7 +165,8 @@ impl ProcessReader {
         self.facts.retain(|_, facts| std::mem::take(&mut facts.wanted));
     }
 
-    /// The processes on one GPU, by pid. An error when the list that matters, that of compute processes, cannot be read.
+    /// The processes on one GPU, by pid. An error when the list that matters, that of compute processes, cannot be
+    /// read.
     pub(super) fn on(
         &mut self,
         nvml: &Nvml,

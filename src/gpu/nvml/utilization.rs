@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use gpuyard_core::model::{GpuProcess, Now, Percent};
 use nvml_wrapper::{Device, error::NvmlError};
 
-/// A sample older than this says nothing about now: a process without a newer one is idle. The driver samples every 1/6 to 1 s.
+/// A sample older than this says nothing about now: a process without a newer one is idle. The driver samples every 1/6
+/// to 1 s.
 const FRESH_US: u64 = 2_000_000;
 
 /// What the driver has told so far about the processes of one GPU.
@@ -17,7 +18,8 @@ pub(super) struct Utilization {
 }
 
 impl Utilization {
-    /// Asks for new samples, and fills in each process's share: 0 for those without a fresh sample, `None` where the GPU does not support it.
+    /// Asks for new samples, and fills in each process's share: 0 for those without a fresh sample, `None` where the
+    /// GPU does not support it.
     pub(super) fn fill(&mut self, device: &Device<'_>, processes: &mut [GpuProcess], now: Now) {
         if processes.is_empty() {
             self.samples.clear();
@@ -25,7 +27,8 @@ impl Utilization {
         }
         let now_us = u64::try_from(now.wall.as_microsecond()).unwrap_or(0);
         let oldest = now_us.saturating_sub(FRESH_US);
-        // Bounded by now, for a wall clock that was set back; by the oldest that counts, for a long time without asking.
+        // Bounded by now, for a wall clock that was set back; by the oldest that counts, for a long time without
+        // asking.
         let since = self.last_seen.min(now_us).max(oldest);
         match device.process_utilization_stats(since) {
             Ok(new) => {
@@ -38,7 +41,8 @@ impl Utilization {
                     }
                 }
             }
-            // Nothing ran lately, or more processes came between the question for the number and the one for the samples.
+            // Nothing ran lately, or more processes came between the question for the number and the one for the
+            // samples.
             Err(NvmlError::NotFound | NvmlError::InsufficientSize(_)) => {}
             Err(_) => {
                 self.samples.clear();

@@ -39,7 +39,8 @@ impl Claim {
 
 /// Walks attempts' process trees.
 ///
-/// Nothing is kept from one walk to the next: an exec changes a process's environment and neither its pid nor its start time.
+/// Nothing is kept from one walk to the next: an exec changes a process's environment and neither its pid nor its start
+/// time.
 pub(super) struct ClaimReader {
     proc: Proc,
     /// The walk's own list, kept for its allocation.
@@ -89,8 +90,8 @@ impl ClaimReader {
         claims
     }
 
-    /// Puts the attempt's pids into `self.pids`: all below its runner (the runner itself is not the attempt's), and what is known to belong
-    /// to it besides.
+    /// Puts the attempt's pids into `self.pids`: all below its runner (the runner itself is not the attempt's), and
+    /// what is known to belong to it besides.
     fn collect(&mut self, attempt: &LiveAttempt) {
         self.pids.clear();
         if let Some(runner) = attempt.runner_pid {
@@ -127,7 +128,8 @@ impl ClaimReader {
         Some((memory, uid, variable(environ, DEVICES).unwrap_or_default().to_owned()))
     }
 
-    /// A scripted process of somebody else. One that really lives has its real start time, so that it can be named, and signalled.
+    /// A scripted process of somebody else. One that really lives has its real start time, so that it can be named, and
+    /// signalled.
     pub(super) fn foreign(&mut self, script: &ProcessScript) -> GpuProcess {
         let real = script
             .start_ticks
@@ -146,7 +148,8 @@ impl ClaimReader {
     }
 }
 
-/// The indices that a `CUDA_VISIBLE_DEVICES` names, up to the first entry that names none: an index, a UUID, or the beginning of just one.
+/// The indices that a `CUDA_VISIBLE_DEVICES` names, up to the first entry that names none: an index, a UUID, or the
+/// beginning of just one.
 fn named(devices: &str, uuids: &[String]) -> Vec<u32> {
     let index = |entry: &str| -> Option<u32> {
         if let Ok(index) = entry.parse::<u32>() {

@@ -1,8 +1,9 @@
 //! Made-up GPUs, for tests, demos and machines without any: `simulated:4x24GiB`.
 //!
-//! Of the live attempts' processes, those whose environment says `GPUYARD_SIMULATED_MEMORY=2GiB` use that much of each GPU that their own
-//! `CUDA_VISIBLE_DEVICES` names, counted once an attempt (the largest claim). A [`scenario`] file scripts all else: foreign
-//! processes, figures, failures. Only the attempts' own process trees are looked at, never the whole host.
+//! Of the live attempts' processes, those whose environment says `GPUYARD_SIMULATED_MEMORY=2GiB` use that much of each
+//! GPU that their own
+//! `CUDA_VISIBLE_DEVICES` names, counted once an attempt (the largest claim). A [`scenario`] file scripts all else:
+//! foreign processes, figures, failures. Only the attempts' own process trees are looked at, never the whole host.
 mod claims;
 mod scenario;
 
@@ -32,8 +33,8 @@ pub struct SimulatedSource {
 }
 
 impl SimulatedSource {
-    /// `count` GPUs of `memory` each. GPUs of one description have the same UUIDs everywhere on a host. A scenario that cannot be
-    /// used is an error at once.
+    /// `count` GPUs of `memory` each. GPUs of one description have the same UUIDs everywhere on a host. A scenario that
+    /// cannot be used is an error at once.
     pub fn new(count: u32, memory: Bytes, context: SourceContext) -> Result<SimulatedSource, SourceError> {
         let scenario = context
             .scenario
@@ -96,7 +97,8 @@ fn uuid(count: u32, memory: Bytes, index: u32) -> String {
     const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
     let text = format!("gpuyard simulated {count} x {} / {index}", memory.0);
-    // The text twice: a difference in its last bytes reaches the first digits too, which people (and CUDA_VISIBLE_DEVICES) go by.
+    // The text twice: a difference in its last bytes reaches the first digits too, which people (and
+    // CUDA_VISIBLE_DEVICES) go by.
     let bytes = text.bytes().chain(text.bytes());
     let hash = bytes.fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
     let hex = format!("{hash:032x}");

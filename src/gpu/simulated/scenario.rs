@@ -1,7 +1,8 @@
 //! The file named by `GPUYARD_SIMULATION`: everything about a simulated host that its processes do not say themselves.
 //!
-//! It is JSON, looked at before each snapshot and read again when it changed (modification time, size or inode). Every key may be left out;
-//! a key that is none is refused, by name. Memory is written as `"3GiB"`, `"512MiB"` or a number of bytes.
+//! It is JSON, looked at before each snapshot and read again when it changed (modification time, size or inode). Every
+//! key may be left out; a key that is none is refused, by name. Memory is written as `"3GiB"`, `"512MiB"` or a number
+//! of bytes.
 //!
 //! ```json
 //! {
@@ -14,19 +15,23 @@
 //!     "4": { "gone": true }
 //!   },
 //!   "processes": [
-//!     { "pid": 4242, "gpu": 0, "uid": 1001, "memory": "3GiB", "utilization": 30, "work": "graphics", "start_ticks": 77 }
+//!     { "pid": 4242, "gpu": 0, "uid": 1001, "memory": "3GiB", "utilization": 30, "work": "graphics", "start_ticks": 77
+//!     }
 //!   ],
 //!   "error": "the driver went away",
 //!   "hang_ms": 500
 //! }
 //! ```
 //!
-//! - `gpus`: by index. `used` is in use by nobody that is listed (a driver's reserve); figures that are `null` are those which this GPU does not
-//!   report; `lost` and `unreadable` are messages, or `true`; `gone` takes the GPU out of the list; `processes_unknown` hides the list of processes.
-//! - `processes`: other people's. `pid` and `gpu` must be there; `gpu` is one index or a list. The pid need not live; where it does, its own start
-//!   time is shown unless `start_ticks` says another. `memory: null` (or none): the driver does not say.
+//! - `gpus`: by index. `used` is in use by nobody that is listed (a driver's reserve); figures that are `null` are
+//!   those which this GPU does not report; `lost` and `unreadable` are messages, or `true`; `gone` takes the GPU out of
+//!   the list; `processes_unknown` hides the list of processes.
+//! - `processes`: other people's. `pid` and `gpu` must be there; `gpu` is one index or a list. The pid need not live;
+//!   where it does, its own start time is shown unless `start_ticks` says another. `memory: null` (or none): the driver
+//!   does not say.
 //! - `error`: every snapshot fails with this message.
-//! - `hang_ms`: from the moment that this file is seen, the source does not answer for so long; once for each change of the file.
+//! - `hang_ms`: from the moment that this file is seen, the source does not answer for so long; once for each change of
+//!   the file.
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::PathBuf};
 
 use gpuyard_core::model::{Bytes, Mono, Work};

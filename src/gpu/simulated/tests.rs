@@ -1,4 +1,5 @@
-//! Tests of the simulated source: its own GPUs, the attempts' claims over recorded and real process trees, the scenario file.
+//! Tests of the simulated source: its own GPUs, the attempts' claims over recorded and real process trees, the scenario
+//! file.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 use std::{
     fs,

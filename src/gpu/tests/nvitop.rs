@@ -1,6 +1,7 @@
 //! Our figures equal nvitop's on the same library: another program, written by others, that reads NVML for a living.
 //!
-//! nvitop comes from PyPI into a virtual environment in the target folder, once. Where it cannot be installed the test says so and passes.
+//! nvitop comes from PyPI into a virtual environment in the target folder, once. Where it cannot be installed the test
+//! says so and passes.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 mod machine;
 

@@ -1,4 +1,5 @@
-//! The NVML source against a `libnvidia-ml.so` of our own: what it reads, and what it makes of a driver that misbehaves.
+//! The NVML source against a `libnvidia-ml.so` of our own: what it reads, and what it makes of a driver that
+//! misbehaves.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 mod machine;
 

@@ -63,7 +63,8 @@ fn state_path() -> Option<PathBuf> {
     if found == 0 || info.dli_fname.is_null() {
         return None;
     }
-    // SAFETY: the loader keeps the name, a C string, for as long as this library is loaded, which it is while this runs.
+    // SAFETY: the loader keeps the name, a C string, for as long as this library is loaded, which it is while this
+    // runs.
     let name = unsafe { CStr::from_ptr(info.dli_fname) };
     Some(
         PathBuf::from(OsStr::from_bytes(name.to_bytes()))

@@ -7,7 +7,8 @@ use std::{
 /// The state's file name, looked for beside the library where `FAKE_NVML_STATE` is not set.
 pub const STATE_FILE: &str = "fake-nvml.json";
 
-/// The shared library that Cargo built beside the running test: whoever depends on this crate has it in `target/…/deps`.
+/// The shared library that Cargo built beside the running test: whoever depends on this crate has it in
+/// `target/…/deps`.
 pub fn library_path() -> io::Result<PathBuf> {
     let test = env::current_exe()?;
     let folders = test.ancestors().skip(1).take(2);
@@ -21,8 +22,8 @@ pub fn library_path() -> io::Result<PathBuf> {
     candidates.into_iter().find(|path| path.is_file()).ok_or_else(missing)
 }
 
-/// Copies the library into `folder` as `libnvidia-ml.so.1`, without the functions in `missing`, and gives its path. A copy and never a link:
-/// the loader knows libraries by inode, and would take two links for one library.
+/// Copies the library into `folder` as `libnvidia-ml.so.1`, without the functions in `missing`, and gives its path. A
+/// copy and never a link: the loader knows libraries by inode, and would take two links for one library.
 pub fn install(folder: &Path, missing: &[&str]) -> io::Result<PathBuf> {
     let mut library = fs::read(library_path()?)?;
     for name in missing {
@@ -33,7 +34,8 @@ pub fn install(folder: &Path, missing: &[&str]) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Renames a function in the library's string tables. Its entry stays under its old hash, where a lookup finds another name, and gives up.
+/// Renames a function in the library's string tables. Its entry stays under its old hash, where a lookup finds another
+/// name, and gives up.
 fn hide(library: &mut [u8], name: &str) -> io::Result<()> {
     let entry = [b"\0", name.as_bytes(), b"\0"].concat();
     let places: Vec<usize> = library

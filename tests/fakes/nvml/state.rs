@@ -34,7 +34,8 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct State {
-    /// Version of the driver. When it changes under a loaded library, every call answers `upgraded` until the library is loaded anew.
+    /// Version of the driver. When it changes under a loaded library, every call answers `upgraded` until the library
+    /// is loaded anew.
     pub driver_version: String,
     /// What a library answers whose driver was exchanged.
     pub upgraded: Answer,

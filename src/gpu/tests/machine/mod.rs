@@ -1,6 +1,7 @@
 //! A machine for tests: a copy of our own NVML library with its state file, and a `/proc` tree beside it.
 //!
-//! Each test has a library of its own (a copy is another library to the loader), so tests may run in one process or each in its own.
+//! Each test has a library of its own (a copy is another library to the loader), so tests may run in one process or
+//! each in its own.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,

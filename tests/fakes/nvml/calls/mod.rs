@@ -1,6 +1,7 @@
 //! NVML's functions, by the names and layouts of nvml.h.
 //!
-//! Every function here is called from C by the rules of nvml.h: a pointer is null or points to what its type says. That is the contract each
+//! Every function here is called from C by the rules of nvml.h: a pointer is null or points to what its type says. That
+//! is the contract each
 //! `unsafe` below leans on; nulls are refused in [`put`].
 #![allow(missing_docs, clippy::missing_safety_doc, reason = "nvml.h is their documentation")]
 #![allow(unreachable_pub, reason = "exported to C, not to Rust")]
@@ -34,7 +35,8 @@ fn put_text(place: *mut c_char, room: c_uint, text: &str) -> Result<(), Answer> 
         return Err(Answer::InsufficientSize);
     }
     for (at, byte) in text.bytes().chain([0]).enumerate() {
-        // SAFETY: not null, a buffer of `room` bytes by the contract of this module, and `at` is at most the text's length, which is below `room`.
+        // SAFETY: not null, a buffer of `room` bytes by the contract of this module, and `at` is at most the text's
+        // length, which is below `room`.
         unsafe { place.add(at).write(byte as c_char) };
     }
     Ok(())

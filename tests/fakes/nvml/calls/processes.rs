@@ -46,8 +46,9 @@ impl Array {
     }
 
     fn field<T>(&self, at: usize, value: T) -> Result<(), Answer> {
-        // SAFETY: within an entry of an array that `claim` found to be there and large enough, in entries of the size that the caller was told, or,
-        // where `process_stride` is 32, that the driver we play had: writing too much is its fault, and what a caller has to survive.
+        // SAFETY: within an entry of an array that `claim` found to be there and large enough, in entries of the size
+        // that the caller was told, or, where `process_stride` is 32, that the driver we play had: writing too much is
+        // its fault, and what a caller has to survive.
         put(unsafe { self.entries.add(at) }.cast::<T>(), value)
     }
 }

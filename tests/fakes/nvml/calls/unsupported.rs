@@ -1,4 +1,5 @@
-//! Functions that a driver has and these GPUs do not support. Monitoring programs ask for them, and must be told so rather than not find them.
+//! Functions that a driver has and these GPUs do not support. Monitoring programs ask for them, and must be told so
+//! rather than not find them.
 use std::ffi::c_int;
 
 use crate::Answer;
