@@ -20,7 +20,7 @@ impl Rank {
     fn of(board: &Board<'_>, card: &Card<'_>) -> Rank {
         let rules = board.rules;
         let (score, utilization) = if rules.memory_save_mode {
-            (best_fit(board, card), 0.0)
+            (best_fit(card), 0.0)
         } else {
             // Unknown is not idle: it comes after all that is known.
             (
@@ -60,12 +60,11 @@ fn used(card: &Card<'_>) -> u64 {
 }
 
 /// What is left of the card: less is better, so that empty GPUs stay empty.
-fn best_fit(board: &Board<'_>, card: &Card<'_>) -> f64 {
+fn best_fit(card: &Card<'_>) -> f64 {
     let whole = card
         .memory
         .map_or(0, |memory| memory.free.saturating_add(memory.used).0);
-    let left = whole.saturating_sub(used(card)).saturating_sub(board.headroom.0);
-    (left / STEP) as f64
+    (whole.saturating_sub(used(card)) / STEP) as f64
 }
 
 /// `used ÷ total × used`: less is better.

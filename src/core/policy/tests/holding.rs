@@ -85,6 +85,13 @@ fn what_can_never_run_keeps_nothing() {
             "small:1"
         );
     }
+    assert_eq!(
+        scene(&[8.0, 24.0])
+            .head("large", 2, 20.0)
+            .head("small", 1, 1.0)
+            .placed(),
+        "small:1"
+    );
     let never_allowed = scene(&[24.0; 3])
         .rules(|r| r.gpu_left = 1)
         .head("large", 3, 1.0)
@@ -179,4 +186,30 @@ fn two_of_them_each_keep_their_own() {
     assert_eq!(plan.wait[0].1, Reason::NotEnoughGpus { free: 1, needed: 2 });
     assert_eq!(plan.wait[1].1, Reason::HeldForLargerTask);
     assert_eq!(plan.wait[2].1, Reason::HeldForLargerTask);
+}
+
+#[test]
+fn a_gpu_with_another_process_of_the_user_is_not_waited_for() {
+    // 1 is the other's to give back; 0 is in use by the user, who holds it for as long as they like. Were it counted
+    // upon, less of the allowance would be set aside, and the small task would take it on 3.
+    let scene = Scene::new(&[24.0, 24.0, 24.0, 8.0])
+        .rules(|r| r.hold_after = Some(Seconds(1.0)))
+        .largest_first();
+    let scene = scene
+        .rules(|r| r.max_gpu = 3)
+        .process(0, ME, 1.0)
+        .lease("x", OTHER, &[1], whole(4.0));
+    assert_eq!(scene.head("large", 2, 20.0).head("small", 1, 2.0).placed(), "");
+}
+
+#[test]
+fn no_more_falls_free_than_the_tasks_of_others_asked_for() {
+    // The other user's process has far more than their lease: the rest is a stranger's, so 1 is the one to wait for.
+    let scene = Scene::new(&[24.0; 3])
+        .packing()
+        .rules(|r| r.hold_after = Some(Seconds(1.0)))
+        .largest_first();
+    let scene = scene.lease("x", OTHER, &[0], part(1.0)).process(0, OTHER, 8.0);
+    let scene = scene.lease("y", ME, &[1], part(12.0)).process_of("y", 1, ME, 12.0);
+    assert_eq!(scene.head("large", 2, 20.0).head("small", 1, 2.0).placed(), "small:0");
 }

@@ -32,6 +32,16 @@ fn reserved_for_others() {
         .lease("x", ME, &[0], whole(1.0))
         .head("a", 2, 1.0);
     assert_eq!(scene.reason(), Reason::ReservedForOthers { allowed: 2, held: 1 });
+    // What is on GPUs that cannot be shared does not raise what is allowed.
+    let own = Scene::new(&[24.0; 3])
+        .rules(|r| r.max_gpu = 1)
+        .process(0, ME, 1.0)
+        .process(1, ME, 1.0);
+    assert_eq!(
+        own.clone().head("a", 2, 1.0).reason(),
+        Reason::ReservedForOthers { allowed: 1, held: 2 }
+    );
+    assert_eq!(own.packing().head("a", 2, 1.0).placed(), "a:0,1");
     // More than the rules could ever allow.
     let never = Scene::new(&[24.0; 3])
         .rules(|r| r.gpu_left = 1)
