@@ -1,1 +1,53 @@
-//! placeholder
+//! A scheduler: the process that runs one command file's queues on whatever GPUs are free.
+pub mod conda;
+mod control;
+mod environment;
+mod journal;
+mod observe;
+mod open;
+mod options;
+mod place;
+mod reload;
+mod work;
+
+use serde_json::json;
+
+pub use options::{Options, Start, exit};
+
+/// Runs a scheduler to its end and answers the program's exit code (see [`exit`]). What went wrong stands in the log,
+/// and with `announce` on stdout too.
+pub fn run(options: Options) -> i32 {
+    let announce = options.announce;
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the scheduler's loop cannot be made");
+            return exit::UNUSABLE;
+        }
+    };
+    runtime.block_on(async {
+        let (mut scheduler, senses) = match open::open(options) {
+            Ok(open::Opened::Working(scheduler, senses)) => (scheduler, senses),
+            Ok(open::Opened::NothingToDo(code)) => return code,
+            Err(refusal) => {
+                tracing::error!("{refusal}");
+                if announce {
+                    println!("{}", json!({ "code": refusal.code(), "error": refusal.to_string() }));
+                }
+                return refusal.exit();
+            }
+        };
+        if announce {
+            let run = scheduler.journal.machine().run();
+            println!("{}", json!({ "run_id": run.run_id, "pid": run.pid }));
+        }
+        match scheduler.work(senses).await {
+            Ok(code) => code,
+            Err(error) => {
+                // The run stays as it is on disk: whoever resumes it takes everything back.
+                tracing::error!("the scheduler gives up: {error:#}");
+                exit::UNUSABLE
+            }
+        }
+    })
+}

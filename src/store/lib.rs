@@ -1,1 +1,19 @@
-//! placeholder
+//! Floor 2: everything that lies under the root folder. Files are read with limits and written atomically and durably;
+//! rules, settings and command files are loaded, checked, edited and watched; a run's state is a snapshot and a journal.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::disallowed_methods))]
+
+pub mod commands;
+mod error;
+pub mod file;
+pub mod logs;
+pub mod network;
+pub mod pid_file;
+mod root;
+pub mod rules;
+pub mod settings;
+pub mod state;
+pub mod watch;
+mod yaml;
+
+pub use error::{FieldProblem, StoreError};
+pub use root::Root;

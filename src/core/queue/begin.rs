@@ -68,6 +68,7 @@ impl Machine {
             gpu_assignments: Default::default(),
             gpu_assignments_all: Default::default(),
             last_error: None,
+            warnings: Default::default(),
             class_reasons: Vec::new(),
             head_reasons: Vec::new(),
             retry,

@@ -3,7 +3,9 @@ use serde::{Deserialize, Serialize};
 
 use super::RunState;
 use crate::{
-    model::{Bytes, GpuRef, Now, OnFailure, Outcome, ProcessIdentity, QueueId, Reason, RetryConfig, TaskId, UniId},
+    model::{
+        Bytes, GpuRef, Now, OnFailure, Outcome, ProcessIdentity, QueueId, Reason, RetryConfig, RunId, TaskId, UniId,
+    },
     wire::StopKind,
 };
 
@@ -81,6 +83,18 @@ pub enum Event {
         /// Its runner.
         runner: ProcessIdentity,
     },
+    /// The intent was recorded, and nothing was ever started: the attempt does not count.
+    NotLaunched {
+        /// Which task.
+        task_id: TaskId,
+    },
+    /// The attempt goes on as a task of a newer run of the same command file.
+    TakenOver {
+        /// Which task.
+        task_id: TaskId,
+        /// The newer run.
+        by: RunId,
+    },
     /// The runner was killed and the attempt's processes live.
     RunnerLost {
         /// Which task.
@@ -132,6 +146,13 @@ pub enum Event {
     Troubled {
         /// In words; `None` once it is mended.
         message: Option<String>,
+    },
+    /// What is odd and does not stop the run; replaces what was said of the same subject before.
+    Warned {
+        /// `command_file`, `rules`, `gpus`.
+        about: String,
+        /// In words, naming file and line; empty once all is well.
+        warnings: Vec<String>,
     },
     /// The scheduler leaves the run.
     Closed {

@@ -199,6 +199,18 @@ impl Machine {
                 live.runner = Some(runner.clone());
                 live.runner_lost = false;
             }),
+            Event::NotLaunched { task_id } => {
+                self.leave_attempt(task_id, TaskState::Pending, now);
+                if let Some(task) = self.task_mut(task_id) {
+                    task.attempt = task.attempt.saturating_sub(1);
+                }
+            }
+            Event::TakenOver { task_id, by } => {
+                self.leave_attempt(task_id, TaskState::Stopped, now);
+                if let Some(task) = self.task_mut(task_id) {
+                    task.last_error = Some(format!("goes on in run {by}"));
+                }
+            }
             Event::RunnerLost { task_id } => self.with_live(task_id, |live| live.runner_lost = true),
             Event::Ended {
                 task_id,
@@ -246,6 +258,8 @@ impl Machine {
                 }
             }
             Event::Troubled { message } => self.run.last_error.clone_from(message),
+            Event::Warned { about, warnings } if warnings.is_empty() => drop(self.run.warnings.remove(about)),
+            Event::Warned { about, warnings } => drop(self.run.warnings.insert(about.clone(), warnings.clone())),
             Event::Closed { state } => {
                 self.run.state = *state;
                 self.run.finished_at = state.is_over().then_some(now.wall);
@@ -310,6 +324,18 @@ impl Machine {
         }
         self.attempts.insert(uni_id.clone(), task_id.clone());
         self.head_reasons.remove(task_id);
+        self.settle(queue, now);
+    }
+
+    /// A task whose attempt is not this run's any more.
+    fn leave_attempt(&mut self, task_id: &TaskId, state: TaskState, now: Now) {
+        let Some((queue, place)) = self.place(task_id) else {
+            return;
+        };
+        if let Some(live) = self.task_at(queue, place).and_then(|task| task.live.take()) {
+            self.attempts.remove(&live.uni_id);
+            self.set_state(queue, place, state);
+        }
         self.settle(queue, now);
     }
 

@@ -280,6 +280,9 @@ pub struct Run {
     pub retry: RetryConfig,
     /// What a failed task means for its queue.
     pub on_failure: OnFailure,
+    /// What is odd and does not stop the run, by subject: `command_file`, `rules`, `gpus`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub warnings: BTreeMap<String, Vec<String>>,
     /// What the last decision said of those who wait, by kind of demand.
     #[serde(default)]
     pub class_reasons: Vec<ClassReason>,

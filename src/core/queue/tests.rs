@@ -469,6 +469,7 @@ enum Step {
     Reopen(bool),
     Rules(bool),
     Wait(u64),
+    Unplace(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -481,6 +482,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..3u8, 0..12usize).prop_map(|(ask, n)| Step::Ask(ask, n)),
         1 => any::<bool>().prop_map(Step::Reopen),
         1 => any::<bool>().prop_map(Step::Rules),
+        1 => (0..8usize).prop_map(Step::Unplace),
         2 => (0..700u64).prop_map(Step::Wait),
     ]
 }
@@ -548,7 +550,11 @@ impl Story {
                 drop(self.happens(Event::RulesRead { retry, on_failure }));
             }
             Step::Wait(seconds) => self.second += seconds,
-            Step::End(..) | Step::Ask(..) => {}
+            Step::Unplace(n) if !running.is_empty() => {
+                let task_id = running[n % running.len()].clone();
+                drop(self.happens(Event::NotLaunched { task_id }));
+            }
+            Step::End(..) | Step::Ask(..) | Step::Unplace(_) => {}
         }
     }
 

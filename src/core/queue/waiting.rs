@@ -72,14 +72,16 @@ impl Waiting {
         self.queues.entry(id).or_default().head = Some((class, since, gate));
     }
 
-    /// Lets those whose moment has come join the others.
-    fn open_gates(&mut self, now: Mono) {
+    /// Lets those whose moment has come join the others; answers whether there were any.
+    fn open_gates(&mut self, now: Mono) -> bool {
+        let before = self.gated.len();
         while let Some(&(until, id)) = self.gated.first().filter(|(until, _)| *until <= now) {
             self.gated.remove(&(until, id));
             if let Some((class, since, _)) = self.queues.get(&id).and_then(|place| place.head) {
                 self.add(id, class, since, None);
             }
         }
+        self.gated.len() < before
     }
 
     /// Whether this queue's head waits for a moment that has not come.
@@ -145,9 +147,13 @@ impl Machine {
         heads
     }
 
-    /// Whether any head could be started now, GPUs willing.
-    pub fn has_heads(&mut self, now: Now) -> bool {
-        self.waiting.open_gates(now.mono);
+    /// Lets heads whose back-off or retry delay is over compete again; answers whether there were any.
+    pub fn open_gates(&mut self, now: Now) -> bool {
+        self.waiting.open_gates(now.mono)
+    }
+
+    /// Whether any head could be started, GPUs willing.
+    pub fn has_heads(&self) -> bool {
         !self.waiting.by_age.is_empty()
     }
 

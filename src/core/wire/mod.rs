@@ -1,4 +1,12 @@
 //! Shapes that cross a process border: the scheduler's socket, the HTTP API.
+mod auth;
 mod control;
+mod gpu;
+mod log;
+mod scheduler;
 
+pub use auth::*;
 pub use control::*;
+pub use gpu::*;
+pub use log::*;
+pub use scheduler::*;

@@ -1,0 +1,125 @@
+//! `/api/scheduler/*`: what is asked and answered about schedulers and their runs.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{model::RunId, queue::Run, wire::StopKind};
+
+/// Body of `POST /api/scheduler/{mode}/start`; no body asks for a fresh run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StartRequest {
+    /// Go on with the last run: finished tasks stay finished.
+    pub resume: bool,
+}
+
+/// Answer of a start: the run's first state is on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartAnswer {
+    /// True; a failed start is an error answer.
+    pub success: bool,
+    /// In words.
+    pub message: String,
+    /// The scheduler's pid.
+    pub pid: i32,
+    /// Its own log.
+    pub log_file: String,
+    /// The command file that it runs.
+    pub config_file: String,
+    /// The run that it works on.
+    pub run_id: RunId,
+}
+
+/// The first line on the stdout of `gpuyard schedule --announce`: where the run stands, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Announcement {
+    /// The first state is on disk.
+    Started {
+        /// The run.
+        run_id: RunId,
+        /// The scheduler.
+        pid: i32,
+    },
+    /// It could not start.
+    Refused {
+        /// In words.
+        error: String,
+        /// For programs.
+        code: String,
+    },
+}
+
+/// Body of a stop; no body ends the running tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StopRequest {
+    /// Let running tasks finish, start none.
+    pub drain: bool,
+    /// Leave them running; the next start takes them back.
+    pub detach: bool,
+}
+
+impl StopRequest {
+    /// How the scheduler is to end; `None` when the body asks for two things at once.
+    pub fn kind(self) -> Option<StopKind> {
+        match (self.drain, self.detach) {
+            (false, false) => Some(StopKind::Stop),
+            (true, false) => Some(StopKind::Drain),
+            (false, true) => Some(StopKind::Detach),
+            (true, true) => None,
+        }
+    }
+}
+
+/// Answer of a stop: the scheduler has been told, and has written it down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopAnswer {
+    /// True; a failed stop is an error answer.
+    pub success: bool,
+    /// In words.
+    pub message: String,
+    /// The scheduler's pid.
+    pub pid: i32,
+}
+
+/// Whether a command file's scheduler runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchedulerState {
+    /// The very process that is named lives.
+    pub running: bool,
+    /// It.
+    pub pid: Option<i32>,
+}
+
+/// Answer of `GET /api/scheduler/state`: by mode, by index.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchedulerStates {
+    /// Single.
+    pub single: BTreeMap<u32, SchedulerState>,
+    /// Multi.
+    pub multi: BTreeMap<u32, SchedulerState>,
+}
+
+/// Answer of `GET /api/scheduler/running`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunningSchedulers {
+    /// The runs whose schedulers live, in detail.
+    pub schedulers: Vec<Run>,
+}
+
+/// Answer of `GET /api/scheduler/runs`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Runs {
+    /// Newest first, without their tasks: `/api/scheduler/runs/{run_id}` has those.
+    pub runs: Vec<Run>,
+}
+
+/// Answer of an action on one task: the change is on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskAnswer {
+    /// True; a refused action is an error answer.
+    pub success: bool,
+    /// In words.
+    pub message: String,
+}

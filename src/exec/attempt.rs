@@ -1,0 +1,159 @@
+//! The files of an attempt's folder: what was to run, what was started, how it ended.
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use gpuyard_core::model::{AttemptSpec, Bytes, ExitRecord, Outcome, StartRecord};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::ExecError;
+
+/// What was to run ([`AttemptSpec`]); written by the scheduler before it launches.
+pub const ATTEMPT_FILE: &str = "attempt.json";
+/// The command at work ([`StartRecord`]); written by the runner, not synced.
+pub const START_FILE: &str = "start.json";
+/// How it ended ([`ExitRecord`]); durable before anyone is told.
+pub const EXIT_FILE: &str = "exit.json";
+/// The most GPU memory seen so far, bytes in digits; written by the scheduler, read for the log's footer.
+pub const PEAK_FILE: &str = "gpu_peak";
+
+/// What is known of the end already ([`EndNote`]); written by the runner only while it still has to end what the last
+/// command left running, so that its being killed meanwhile does not lose the exit code.
+pub(crate) const END_FILE: &str = "ended.json";
+
+/// See [`END_FILE`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EndNote {
+    pub(crate) outcome: Outcome,
+    pub(crate) command_index: u32,
+}
+
+/// No file of an attempt's folder is larger than this, but for the log.
+const LARGEST: u64 = 16 << 20;
+
+/// Reads `attempt.json`.
+pub fn read_spec(folder: &Path) -> Result<Option<AttemptSpec>, ExecError> {
+    read(&folder.join(ATTEMPT_FILE), "attempt")
+}
+
+/// Reads `start.json`; one that is torn is as good as none.
+pub fn read_start(folder: &Path) -> Option<StartRecord> {
+    read(&folder.join(START_FILE), "start record").ok().flatten()
+}
+
+/// Reads `exit.json`; `Ok(None)` when there is none.
+pub fn read_exit(folder: &Path) -> Result<Option<ExitRecord>, ExecError> {
+    read(&folder.join(EXIT_FILE), "exit record")
+}
+
+/// Tells the attempt's log how much GPU memory was seen in use at most; call it when the peak has risen.
+pub fn tell_peak(folder: &Path, peak: Bytes) -> Result<(), ExecError> {
+    replace(folder, PEAK_FILE, peak.0.to_string().as_bytes(), false)
+        .map_err(ExecError::io("write", "peak memory", folder.join(PEAK_FILE)))
+}
+
+/// What [`tell_peak`] told last.
+pub(crate) fn read_peak(folder: &Path) -> Option<Bytes> {
+    fs::read_to_string(folder.join(PEAK_FILE)).ok()?.trim().parse().ok().map(Bytes)
+}
+
+/// Writes `attempt.json`, and makes its folder where it is not there yet. Not synced: what it says can be told again.
+pub(crate) fn write_spec(folder: &Path, spec: &AttemptSpec) -> Result<(), ExecError> {
+    let path = folder.join(ATTEMPT_FILE);
+    let bytes = to_bytes(spec);
+    let mut done = replace(folder, ATTEMPT_FILE, &bytes, false);
+    if matches!(&done, Err(e) if e.kind() == io::ErrorKind::NotFound) {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(ExecError::io("make", "attempt folder", folder))?;
+        done = replace(folder, ATTEMPT_FILE, &bytes, false);
+    }
+    done.map_err(ExecError::io("write", "attempt", path))
+}
+
+/// Writes `start.json`, not synced.
+pub(crate) fn write_start(folder: &Path, record: &StartRecord) -> Result<(), ExecError> {
+    replace(folder, START_FILE, &to_bytes(record), false)
+        .map_err(ExecError::io("write", "start record", folder.join(START_FILE)))
+}
+
+/// Writes `exit.json`; when this returns, it is durable.
+pub(crate) fn write_exit(folder: &Path, record: &ExitRecord) -> Result<(), ExecError> {
+    replace(folder, EXIT_FILE, &to_bytes(record), true)
+        .map_err(ExecError::io("write", "exit record", folder.join(EXIT_FILE)))
+}
+
+/// Writes `ended.json`, not synced.
+pub(crate) fn write_end_note(folder: &Path, note: &EndNote) -> Result<(), ExecError> {
+    replace(folder, END_FILE, &to_bytes(note), false)
+        .map_err(ExecError::io("write", "end note", folder.join(END_FILE)))
+}
+
+/// Reads `ended.json`; one that is torn is as good as none.
+pub(crate) fn read_end_note(folder: &Path) -> Option<EndNote> {
+    read(&folder.join(END_FILE), "end note").ok().flatten()
+}
+
+fn to_bytes(record: &impl Serialize) -> Vec<u8> {
+    // The records are plain structs with text keys: nothing in them can fail to serialise.
+    let mut bytes = serde_json::to_vec(record).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+fn read<T: DeserializeOwned>(path: &Path, object: &'static str) -> Result<Option<T>, ExecError> {
+    // NONBLOCK: a fifo in the place of the file must not hang us.
+    let file = match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(ExecError::io("open", object, path)(e)),
+    };
+    let mut bytes = Vec::new();
+    file.take(LARGEST).read_to_end(&mut bytes).map_err(ExecError::io("read", object, path))?;
+    serde_json::from_slice(&bytes).map(Some).map_err(|e| ExecError::Malformed {
+        object,
+        path: path.to_owned(),
+        message: e.to_string(),
+    })
+}
+
+/// Puts a whole file in the place of what is there, in one step; `durable`: it is on disk when this returns.
+fn replace(folder: &Path, name: &str, bytes: &[u8], durable: bool) -> io::Result<()> {
+    let (temporary, mut file) = create_temporary(folder, name)?;
+    let done = (|| {
+        file.write_all(bytes)?;
+        if durable {
+            file.sync_all()?;
+        }
+        fs::rename(&temporary, folder.join(name))?;
+        if durable {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    })();
+    if done.is_err() {
+        // It may have been renamed already; then there is nothing to remove.
+        let _ = fs::remove_file(&temporary);
+    }
+    done
+}
+
+/// A new file under a name that nobody uses. Whatever a crash left behind under such a name (a file, even a folder)
+/// is passed over.
+fn create_temporary(folder: &Path, name: &str) -> io::Result<(PathBuf, File)> {
+    let pid = std::process::id();
+    let mut number = 0;
+    loop {
+        let path = folder.join(format!(".{name}.{pid}.{number}"));
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && number < 1000 => number += 1,
+            Err(e) => return Err(e),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Finding the processes of an attempt whose runner is gone.
+use std::{collections::HashMap, path::Path};
+
+use super::Mark;
+use crate::proc::{self, Key, Stat};
+
+/// By what the processes of an attempt are known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trace<'a> {
+    /// The key in their environment, and part of their cgroup's name.
+    pub(crate) uni_id: &'a str,
+    /// Whose attempt it is.
+    pub(crate) uid: u32,
+    /// What its runners said.
+    pub(crate) marks: &'a [Mark],
+    /// The lease file that they have open.
+    pub(crate) lease: &'a Path,
+    /// Processes that are its own for other reasons, unless they carry another attempt's key.
+    pub(crate) roots: &'a [i32],
+}
+
+/// The name of an attempt's own cgroup.
+pub(crate) fn cgroup_name(uni_id: &str) -> String {
+    format!("gpuyard-{uni_id}")
+}
+
+/// Looks through `/proc` once for the living processes of all these attempts; one list for each.
+///
+/// A process belongs to an attempt when it carries its key, is in its cgroup, has its lease open, or descends from one
+/// that does. Of another user's processes, only the cgroup can be seen; where the attempt had none of its own, every
+/// process of that user that may be one of them counts as one.
+pub(crate) fn find(traces: &[Trace<'_>]) -> Vec<Vec<Stat>> {
+    let names: Vec<String> = traces.iter().map(|t| cgroup_name(t.uni_id)).collect();
+    let processes = proc::all();
+    let own_pid = std::process::id() as i32;
+    let parents: HashMap<i32, i32> = processes.iter().map(|s| (s.pid, s.parent)).collect();
+    let mut owner: HashMap<i32, usize> = HashMap::new();
+    for stat in processes.iter().filter(|s| !s.is_dead() && s.pid != own_pid) {
+        let key = proc::key(stat.pid);
+        let cgroup = proc::cgroup(stat.pid);
+        let found = traces.iter().zip(&names).position(|(trace, name)| {
+            let in_cgroup = cgroup.as_deref().is_some_and(|path| path.split('/').any(|part| part == name));
+            let is_root = trace.roots.contains(&stat.pid);
+            in_cgroup
+                || match &key {
+                    Key::Is(id) if id == trace.uni_id => true,
+                    Key::Is(_) => proc::holds_open(stat.pid, trace.lease),
+                    Key::Absent => is_root || proc::holds_open(stat.pid, trace.lease),
+                    Key::Hidden => is_root || may_be_hidden(stat, cgroup.as_deref(), trace),
+                }
+        });
+        if let Some(index) = found {
+            owner.insert(stat.pid, index);
+        }
+    }
+    let mut lists = vec![Vec::new(); traces.len()];
+    for stat in processes.iter().filter(|s| !s.is_dead()) {
+        // Up the tree until an ancestor belongs; the bound guards against a loop in what was not read at one instant.
+        let mut pid = stat.pid;
+        for _ in 0..processes.len() {
+            if let Some(&index) = owner.get(&pid) {
+                lists[index].push(*stat);
+                break;
+            }
+            match parents.get(&pid) {
+                Some(&parent) => pid = parent,
+                None => break,
+            }
+        }
+    }
+    lists
+}
+
+/// Whether a process that cannot be looked into may belong to another user's attempt.
+fn may_be_hidden(stat: &Stat, cgroup: Option<&str>, trace: &Trace<'_>) -> bool {
+    let (Some(first), Some(last)) = (trace.marks.first(), trace.marks.last()) else { return false };
+    // Where the attempt had a cgroup of its own, being outside it is proof enough.
+    last.cgroup.is_none()
+        && stat.terminal == 0
+        && stat.start_ticks >= first.start_ticks
+        && cgroup == last.born_in.as_deref()
+        && proc::uid(stat.pid) == Some(trace.uid)
+}

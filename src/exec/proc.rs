@@ -1,0 +1,128 @@
+//! What `/proc` tells about processes: parents, start times, and which attempt they carry.
+use std::{
+    fs,
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+/// The name that carries an attempt's key through every process that it starts.
+pub(crate) const KEY: &str = "GPUYARD_UNI_ID";
+
+/// The fields of `/proc/PID/stat` that matter here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) pid: i32,
+    pub(crate) state: u8,
+    pub(crate) parent: i32,
+    /// Process session.
+    pub(crate) session: i32,
+    /// Controlling terminal, 0 for none.
+    pub(crate) terminal: i32,
+    pub(crate) start_ticks: u64,
+}
+
+impl Stat {
+    /// A zombie, or on the way to be none.
+    pub(crate) fn is_dead(&self) -> bool {
+        matches!(self.state, b'Z' | b'X' | b'x')
+    }
+}
+
+/// Reads `/proc/PID/stat`; `None` when there is no such process.
+pub(crate) fn stat(pid: i32) -> Option<Stat> {
+    // Longer than any stat line; read with one call and without allocating.
+    let mut buffer = [0u8; 1024];
+    let mut file = fs::File::open(format!("/proc/{pid}/stat")).ok()?;
+    let length = file.read(&mut buffer).ok()?;
+    parse_stat(&buffer[..length])
+}
+
+fn parse_stat(line: &[u8]) -> Option<Stat> {
+    // The name is in parentheses and may hold anything, parentheses and spaces included.
+    let open = line.iter().position(|&b| b == b'(')?;
+    let close = line.iter().rposition(|&b| b == b')')?;
+    let pid = std::str::from_utf8(&line[..open]).ok()?.trim().parse().ok()?;
+    let rest = std::str::from_utf8(line.get(close + 1..)?).ok()?;
+    // Fields 3 (state), 4 (parent), 6 (session), 7 (terminal), 22 (start).
+    let mut fields = rest.split_ascii_whitespace();
+    Some(Stat {
+        pid,
+        state: *fields.next()?.as_bytes().first()?,
+        parent: fields.next()?.parse().ok()?,
+        session: fields.nth(1)?.parse().ok()?,
+        terminal: fields.next()?.parse().ok()?,
+        start_ticks: fields.nth(14)?.parse().ok()?,
+    })
+}
+
+/// All processes of this pid namespace.
+pub(crate) fn all() -> Vec<Stat> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.flatten().filter_map(|entry| stat(entry.file_name().to_str()?.parse().ok()?)).collect()
+}
+
+/// Whose process it is; `None` when it is gone.
+pub(crate) fn uid(pid: i32) -> Option<u32> {
+    fs::metadata(format!("/proc/{pid}")).ok().map(|m| m.uid())
+}
+
+/// The attempt that a process says it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// This one.
+    Is(String),
+    /// None.
+    Absent,
+    /// Not ours to read.
+    Hidden,
+}
+
+/// Reads a process's key out of its environment.
+pub(crate) fn key(pid: i32) -> Key {
+    match fs::read(format!("/proc/{pid}/environ")) {
+        Ok(environ) => environ
+            .split(|&b| b == 0)
+            .find_map(|entry| entry.strip_prefix(KEY.as_bytes())?.strip_prefix(b"="))
+            .map_or(Key::Absent, |value| Key::Is(String::from_utf8_lossy(value).into_owned())),
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Key::Hidden,
+        Err(_) => Key::Absent,
+    }
+}
+
+/// The process's cgroup (v2), below its mount.
+pub(crate) fn cgroup(pid: i32) -> Option<String> {
+    cgroup_of(&fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)
+}
+
+/// The v2 line of a `/proc/PID/cgroup`.
+pub(crate) fn cgroup_of(text: &str) -> Option<String> {
+    text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
+}
+
+/// Whether the process has this file open.
+pub(crate) fn holds_open(pid: i32, path: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    entries.flatten().any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == path))
+}
+
+#[cfg(test)]
+mod unit {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_confuse_the_fields() {
+        let line = b"77 (a) R 1 (b) S 12 77 76 34816 77 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9876 1000 2\n";
+        let stat = parse_stat(line).unwrap();
+        assert_eq!(stat, Stat { pid: 77, state: b'S', parent: 12, session: 76, terminal: 34816, start_ticks: 9876 });
+    }
+
+    #[test]
+    fn this_process_can_be_read() {
+        let own = stat(std::process::id() as i32).unwrap();
+        assert_eq!(own.parent, std::os::unix::process::parent_id() as i32);
+        assert!(!own.is_dead());
+        assert!(all().contains(&own) || all().iter().any(|s| s.pid == own.pid));
+    }
+}

@@ -1,0 +1,144 @@
+//! Command files on disk: loaded, saved with the version before kept, and listed. The one place that knows their names
+//! besides [`Root`].
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use gpuyard_core::{
+    formats::command::{self, CommandFile},
+    model::{ConfigKey, Mode, Rules},
+};
+
+use crate::{
+    Root, StoreError,
+    file::{self, Version},
+};
+
+/// A file of more is no command file: ten thousand long tasks take about a hundredth of it.
+pub const MOST_BYTES: u64 = 16 << 20;
+/// What an empty single-GPU command file says.
+pub const EXAMPLE_SINGLE: &str = include_str!("../../command/command_gpu.example.txt");
+/// What an empty multi-GPU command file says.
+pub const EXAMPLE_MULTI: &str = include_str!("../../command/command_gpus.example.txt");
+
+/// A command file that was read, and its version.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The file.
+    pub file: CommandFile,
+    /// What it was: to be handed to [`save`], so that nobody's change is lost.
+    pub version: Version,
+}
+
+/// One command file of a mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Mode and index.
+    pub key: ConfigKey,
+    /// Where it is, or would be.
+    pub path: PathBuf,
+    /// Whether it is there.
+    pub exists: bool,
+}
+
+/// Reads a command file. What is wrong in it are findings, not errors; errors are files that cannot be read at all.
+pub fn load(path: &Path, mode: Mode) -> Result<Loaded, StoreError> {
+    let text = file::read_text(path, MOST_BYTES)?;
+    Ok(Loaded { version: Version::of(text.as_bytes()), file: command::parse(&text, mode) })
+}
+
+/// Saves a text. The version before it is kept as `.backup`. With `expected`, a file that was changed since is a
+/// [`StoreError::Conflict`] that carries the newer text; a file that is not there can be saved only without.
+pub fn save(path: &Path, text: &str, expected: Option<&Version>) -> Result<Version, StoreError> {
+    if text.len() as u64 > MOST_BYTES {
+        return Err(StoreError::TooLarge { path: path.into(), limit: MOST_BYTES });
+    }
+    let new = Version::of(text.as_bytes());
+    let current = match file::read_bounded(path, MOST_BYTES) {
+        Ok(bytes) => Some(Version::of(&bytes)),
+        Err(error) if error.is_not_found() => None,
+        Err(error) => return Err(error),
+    };
+    match (current, expected) {
+        (Some(_), Some(expected)) => file::replace(path, text.as_bytes(), expected, Some(&backup_path(path)))?,
+        (Some(current), None) => file::replace(path, text.as_bytes(), &current, Some(&backup_path(path)))?,
+        (None, Some(_)) => return Err(StoreError::Conflict { path: path.into(), now: None }),
+        (None, None) => {
+            file::create_folder(file::folder_of(path))?;
+            file::create_new(path, text.as_bytes())?;
+        }
+    }
+    Ok(new)
+}
+
+/// Where the version before the last save is kept.
+pub fn backup_path(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path.file_name().unwrap_or_default());
+    name.push(".backup");
+    path.with_file_name(name)
+}
+
+/// The command files of a mode, by index. Index 0 is always among them.
+pub fn list(root: &Root, rules: &Rules, mode: Mode) -> Result<Vec<Listed>, StoreError> {
+    let first = root.first_command_path(rules, mode);
+    let folder = file::folder_of(&first);
+    let mut indices = std::collections::BTreeSet::from([0]);
+    match std::fs::read_dir(folder) {
+        Ok(entries) => {
+            for entry in entries {
+                let entry = entry.map_err(StoreError::io("list folder", folder))?;
+                indices.extend(entry.file_name().to_str().and_then(|name| Root::command_index(&first, name)));
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(StoreError::io("list folder", folder)(error)),
+    }
+    let listed = |index| {
+        let key = ConfigKey { mode, index };
+        let path = root.command_path(rules, key);
+        Listed { key, exists: path.exists(), path }
+    };
+    Ok(indices.into_iter().map(listed).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> (tempfile::TempDir, Root) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        root.prepare().unwrap();
+        (folder, root)
+    }
+
+    #[test]
+    fn a_save_keeps_the_version_before_and_refuses_a_stale_one() {
+        let (_folder, root) = root();
+        let path = root.command_dir().join("command_gpu.txt");
+        let one = save(&path, "1\na\n1\n", None).unwrap();
+        let two = save(&path, "1\nb\n1\n", Some(&one)).unwrap();
+        assert_eq!(std::fs::read_to_string(backup_path(&path)).unwrap(), "1\na\n1\n");
+        let stale = save(&path, "1\nc\n1\n", Some(&one)).unwrap_err();
+        assert!(matches!(stale, StoreError::Conflict { now: Some(now), .. } if now == "1\nb\n1\n"));
+        let loaded = load(&path, Mode::Single).unwrap();
+        assert_eq!((loaded.version, loaded.file.to_string().as_str()), (two, "1\nb\n1\n"));
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(save(&path, "x", Some(&one)), Err(StoreError::Conflict { now: None, .. })));
+    }
+
+    #[test]
+    fn files_are_listed_by_index_and_nothing_else_is() {
+        let (_folder, root) = root();
+        for name in ["command_gpu_2.txt", "command_gpu_10.txt", "command_gpus.txt", "command_gpu.txt.backup", "notes.txt"] {
+            std::fs::write(root.command_dir().join(name), "").unwrap();
+        }
+        let rules = Rules::default();
+        let indices = |mode| -> Vec<_> {
+            list(&root, &rules, mode).unwrap().into_iter().map(|l| (l.key.index, l.exists)).collect()
+        };
+        assert_eq!(indices(Mode::Single), [(0, false), (2, true), (10, true)]);
+        assert_eq!(indices(Mode::Multi), [(0, true)]);
+    }
+}
