@@ -105,7 +105,10 @@ const LINES: usize = 800;
 const EMPTY_NAMES: &[&str] = &["utils", "util", "helpers", "helper", "common", "manager", "misc"];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 fn toml_of(path: &Path) -> toml::Table {
@@ -119,7 +122,11 @@ fn dependencies(manifest: &toml::Table) -> Vec<(String, toml::Value, bool)> {
     if let Some(targets) = manifest.get("target").and_then(toml::Value::as_table) {
         tables.extend(targets.values().filter_map(toml::Value::as_table));
     }
-    let kinds = [("dependencies", false), ("build-dependencies", false), ("dev-dependencies", true)];
+    let kinds = [
+        ("dependencies", false),
+        ("build-dependencies", false),
+        ("dev-dependencies", true),
+    ];
     let mut found = Vec::new();
     for table in tables {
         for (kind, for_tests) in kinds {
@@ -161,9 +168,16 @@ fn manifest_findings(room: &str, manifest: &toml::Table) -> Vec<String> {
 /// What is wrong with one source file: `//!` first, 800 lines at most, a name that says something.
 fn file_findings(path: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let says = text.lines().next().and_then(|line| line.strip_prefix("//!")).is_some_and(|rest| !rest.trim().is_empty());
+    let says = text
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix("//!"))
+        .is_some_and(|rest| !rest.trim().is_empty());
     if !says {
-        found.push(format!("{}: the first line does not say with //! what the file is for", path.display()));
+        found.push(format!(
+            "{}: the first line does not say with //! what the file is for",
+            path.display()
+        ));
     }
     let lines = text.lines().count();
     if lines > LINES {
@@ -183,8 +197,16 @@ fn banned(clippy: &toml::Table) -> (BTreeSet<String>, Vec<String>) {
     let (mut paths, mut silent) = (BTreeSet::new(), Vec::new());
     for key in ["disallowed-methods", "disallowed-types"] {
         for entry in clippy.get(key).and_then(toml::Value::as_array).into_iter().flatten() {
-            let path = entry.get("path").and_then(toml::Value::as_str).unwrap_or_default().to_owned();
-            if entry.get("reason").and_then(toml::Value::as_str).is_none_or(str::is_empty) {
+            let path = entry
+                .get("path")
+                .and_then(toml::Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
+            if entry
+                .get("reason")
+                .and_then(toml::Value::as_str)
+                .is_none_or(str::is_empty)
+            {
                 silent.push(format!("{path} is banned without a reason"));
             }
             paths.insert(path);
@@ -195,9 +217,16 @@ fn banned(clippy: &toml::Table) -> (BTreeSet<String>, Vec<String>) {
 
 /// What a room's list of bans lacks: clippy reads the nearest `clippy.toml` only, so a room's own must repeat the root's.
 fn ban_findings(room: &str, all: &BTreeSet<String>, own: &BTreeSet<String>) -> Vec<String> {
-    let may = MAY.iter().find(|(name, _)| *name == room).map_or(&[][..], |(_, may)| may);
-    let missing = all.iter().filter(|path| !own.contains(*path) && !may.contains(&path.as_str()));
-    missing.map(|path| format!("src/{room}/clippy.toml does not ban {path}")).collect()
+    let may = MAY
+        .iter()
+        .find(|(name, _)| *name == room)
+        .map_or(&[][..], |(_, may)| may);
+    let missing = all
+        .iter()
+        .filter(|path| !own.contains(*path) && !may.contains(&path.as_str()));
+    missing
+        .map(|path| format!("src/{room}/clippy.toml does not ban {path}"))
+        .collect()
 }
 
 /// Every `.rs` file below a folder.
@@ -213,7 +242,12 @@ fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
 }
 
 fn none_of(found: Vec<String>) {
-    assert!(found.is_empty(), "{} broken rules of the house:\n{}", found.len(), found.join("\n"));
+    assert!(
+        found.is_empty(),
+        "{} broken rules of the house:\n{}",
+        found.len(),
+        found.join("\n")
+    );
 }
 
 #[test]
@@ -225,7 +259,12 @@ fn arrows_point_down_only() {
         .map(|entry| (entry.file_name().into_string().unwrap(), entry.path()))
         .collect();
     assert_eq!(rooms.len(), ROOMS.len(), "rooms in src/: {:?}", rooms.keys());
-    none_of(rooms.iter().flat_map(|(room, path)| manifest_findings(room, &toml_of(&path.join("Cargo.toml")))).collect());
+    none_of(
+        rooms
+            .iter()
+            .flat_map(|(room, path)| manifest_findings(room, &toml_of(&path.join("Cargo.toml"))))
+            .collect(),
+    );
 }
 
 #[test]
@@ -267,7 +306,10 @@ mod every_check_can_fail {
     fn on_an_arrow_that_points_up_or_sideways() {
         let up = manifest("core", "[dependencies]\ngpuyard-store.workspace = true");
         assert_eq!(up, "core may not import store");
-        let sideways = manifest("server", "[target.'cfg(unix)'.dependencies]\ngpuyard-scheduler.workspace = true");
+        let sideways = manifest(
+            "server",
+            "[target.'cfg(unix)'.dependencies]\ngpuyard-scheduler.workspace = true",
+        );
         assert_eq!(sideways, "server may not import scheduler");
         let in_tests = manifest("gpu", "[dev-dependencies]\ngpuyard-exec.workspace = true");
         assert_eq!(in_tests, "gpu may not import exec");
@@ -289,12 +331,21 @@ mod every_check_can_fail {
     #[test]
     fn on_a_file_that_is_silent_long_or_nameless() {
         let silent = file_findings(Path::new("src/core/a.rs"), "use std::fs;\n//! late\n");
-        assert_eq!(silent, ["src/core/a.rs: the first line does not say with //! what the file is for"]);
+        assert_eq!(
+            silent,
+            ["src/core/a.rs: the first line does not say with //! what the file is for"]
+        );
         assert_eq!(file_findings(Path::new("src/core/a.rs"), "//!\n").len(), 1);
-        let long = file_findings(Path::new("src/core/a.rs"), &format!("//! Long.\n{}", "\n".repeat(LINES)));
+        let long = file_findings(
+            Path::new("src/core/a.rs"),
+            &format!("//! Long.\n{}", "\n".repeat(LINES)),
+        );
         assert_eq!(long, ["src/core/a.rs: 801 lines, 800 are the most"]);
         assert_eq!(file_findings(Path::new("src/core/utils.rs"), "//! Things.\n").len(), 1);
-        assert_eq!(file_findings(Path::new("src/core/a.rs"), "//! Good.\n"), Vec::<String>::new());
+        assert_eq!(
+            file_findings(Path::new("src/core/a.rs"), "//! Good.\n"),
+            Vec::<String>::new()
+        );
     }
 
     #[test]

@@ -1,2 +1,100 @@
-//! placeholder
-fn main() {}
+//! The `gpuyard` program: daemon, scheduler, runner and client in one binary.
+#[macro_use]
+mod say;
+mod check;
+mod cli;
+mod client;
+mod failure;
+mod logging;
+mod output;
+mod schedule;
+mod serve;
+mod wiring;
+
+use std::{
+    io::{self, BufWriter, Write},
+    path::Path,
+    process::exit,
+};
+
+use cli::{Cli, Verb};
+use client::Context;
+use failure::{Exit, Failure};
+use output::Screen;
+
+fn main() {
+    // Each task starts a runner, so nothing comes before this: no clap, no threads, no locale.
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == "run-task")
+        && let Some(folder) = words.next().filter(|word| !word.as_encoded_bytes().starts_with(b"-"))
+        && words.next().is_none()
+    {
+        exit(gpuyard_exec::runner::main(Path::new(&folder)));
+    }
+    exit(command_line());
+}
+
+fn command_line() -> i32 {
+    let locale = say::locale(|name| std::env::var_os(name));
+    let cli = match Cli::read(say::early(std::env::args_os(), locale)) {
+        Ok(cli) => cli,
+        // Help and version are on stdout with 0, what cannot be understood on stderr with 2.
+        Err(error) => error.exit(),
+    };
+    let lang = cli.lang.map_or(locale, |choice| choice.lang());
+    let screen = Screen::of_stdout(lang, cli.color);
+    let context = Context {
+        screen,
+        lang,
+        root: cli.root(),
+    };
+    let json = cli.json();
+    let mut out = BufWriter::new(io::stdout().lock());
+    let done = carry_out(cli.verb, &context, &mut out).and_then(|code| {
+        out.flush()?;
+        Ok(code)
+    });
+    match done {
+        Ok(code) => code,
+        Err(failure) if failure.reader_gone => 0,
+        Err(failure) => tell(&failure, json, &mut out),
+    }
+}
+
+/// Does what was asked; answers the exit code.
+fn carry_out(verb: Verb, context: &Context, out: &mut dyn Write) -> Result<i32, Failure> {
+    match verb {
+        Verb::Serve => serve::serve(context),
+        Verb::Schedule(args) => schedule::schedule(context, &args),
+        Verb::Gpus(args) => client::gpus::gpus(context, &args, out),
+        Verb::Start(args) => client::start::start(context, &args, out),
+        Verb::Stop(args) => client::stop::stop(context, &args, out),
+        Verb::Status(args) => client::status::status(context, &args, out),
+        Verb::Why(args) => client::why::why(context, &args, out),
+        Verb::Logs(args) => client::logs::logs(context, &args, out),
+        Verb::Check(args) => check::check(context, &args, out),
+        Verb::Completions(args) => {
+            clap_complete::generate(args.shell, &mut cli::command(context.lang), "gpuyard", out);
+            Ok(0)
+        }
+        // Its folder is missing or odd: the form that schedulers use never comes here.
+        Verb::RunTask { folder } => Err(Failure::new(
+            Exit::Unusable,
+            format_args!(
+                "run-task is started by schedulers, as `gpuyard run-task FOLDER`, and not with {}",
+                folder.display()
+            ),
+        )),
+    }
+}
+
+/// Says what went wrong: for programs also as JSON, in the shape that the API has.
+fn tell(failure: &Failure, json: bool, out: &mut dyn Write) -> i32 {
+    if json {
+        let answer = serde_json::json!({"success": false, "code": failure.exit.code(), "message": failure.message});
+        // Where stdout is gone, stderr still says it.
+        let _ = output::json(out, &answer).and_then(|()| out.flush());
+    }
+    eprintln!("gpuyard: {}", failure.message);
+    failure.exit.number()
+}

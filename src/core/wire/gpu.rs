@@ -43,13 +43,13 @@ pub struct HostReport {
     /// Its CPUs.
     pub cpu: CpuReport,
     /// Its memory.
-    pub memory: Usage,
+    pub memory: Option<Usage>,
     /// Its swap; a total of 0 where there is none.
-    pub swap: Usage,
+    pub swap: Option<Usage>,
     /// The file system that the root folder lies on.
     pub disk: Option<Usage>,
     /// Mean number of runnable tasks over 1, 5 and 15 minutes.
-    pub load: [f64; 3],
+    pub load: Option<[f64; 3]>,
 }
 
 /// CPUs.
@@ -58,7 +58,7 @@ pub struct CpuReport {
     /// Of all together.
     pub percent: Option<Percent>,
     /// How many.
-    pub count: u32,
+    pub count: Option<u32>,
 }
 
 /// How much of something is in use.

@@ -1,0 +1,223 @@
+//! Help in both languages. The English stands beside each argument; here is the Chinese, found by the English.
+use clap::Command;
+use gpuyard_core::model::Lang;
+
+/// What stands at the end of `gpuyard --help`.
+const EXIT_CODES_EN: &str = "\
+Exit codes:
+  0    done; for schedule: every task completed
+  1    it did not work; for schedule: a task failed; for check: warnings
+  2    the command line, a file or the rules cannot be used; for check: errors
+  3    another scheduler or daemon holds the place
+  4    there is no such run, task or log, or nothing runs
+  130  stopped
+  logs --exit-code: the task's own exit code, or 128 + n if signal n killed it
+
+Environment:
+  GPUYARD_ROOT, GPUYARD_GPU_SOURCE, GPUYARD_SIMULATION, GPUYARD_HOST_DIR, NO_COLOR";
+
+const EXIT_CODES_ZH: &str = "\
+退出码：
+  0    完成；schedule：全部任务成功
+  1    未能完成；schedule：有任务失败；check：有警告
+  2    命令行、文件或规则无法使用；check：有错误
+  3    已有其他调度器或守护进程占用
+  4    没有这样的运行、任务或日志，或没有正在运行的
+  130  已停止
+  logs --exit-code：任务自身的退出码；被信号 n 结束时为 128 + n
+
+环境变量：
+  GPUYARD_ROOT, GPUYARD_GPU_SOURCE, GPUYARD_SIMULATION, GPUYARD_HOST_DIR, NO_COLOR";
+
+/// English → Chinese, as clap has the English (without a full stop at the end).
+const ZH: &[(&str, &str)] = &[
+    (
+        "A config-driven, multi-queue GPU scheduler for the GPU servers that a lab shares",
+        "面向实验室共享 GPU 服务器的、由配置驱动的多队列 GPU 调度器",
+    ),
+    (
+        "The folder that holds config/, command/ and logs/ (default: the current folder)",
+        "存放 config/、command/、logs/ 的目录（默认：当前目录）",
+    ),
+    (
+        "Language of what people read (default: by the locale)",
+        "显示语言：en、zh（默认：跟随系统区域设置）",
+    ),
+    (
+        "When to use colours",
+        "何时使用颜色：auto（在终端上，除非设置了 NO_COLOR）、always、never",
+    ),
+    (
+        "Run the daemon in the foreground: API, supervision of schedulers",
+        "在前台运行守护进程：API、调度器的监管",
+    ),
+    (
+        "Run one command file's scheduler in the foreground",
+        "在前台运行一个配置的调度器",
+    ),
+    (
+        "Show the GPUs: memory, load, and who holds them",
+        "显示显卡：显存、负载、由谁占用",
+    ),
+    ("Start a scheduler in the background", "在后台启动调度器"),
+    ("Stop a scheduler", "停止调度器"),
+    ("Show schedulers, queues and tasks", "显示调度器、队列和任务"),
+    (
+        "Say for each waiting task what it waits for",
+        "说明每个等待中的任务在等什么",
+    ),
+    ("Print the log of a task, or of a scheduler", "输出任务或调度器的日志"),
+    (
+        "Look over config, command files, drivers, conda, ports and permissions, and say how to mend what is wrong",
+        "检查配置、命令文件、驱动、conda、端口和权限，并说明如何修复",
+    ),
+    ("Print a completion script for a shell", "输出 shell 的补全脚本"),
+    (
+        "Supervise one attempt (started by schedulers only)",
+        "监管一次尝试（仅由调度器启动）",
+    ),
+    ("The attempt's folder", "尝试的目录"),
+    ("`single` or `multi`", "`single`（单卡）或 `multi`（多卡）"),
+    ("The command file's index, from 0", "配置序号，从 0 开始"),
+    (
+        "Go on with the last run: finished tasks stay finished, failed and stopped ones get another chance",
+        "继续上一次运行：已完成的任务保持完成，失败和停止的任务再次尝试",
+    ),
+    (
+        "Take up a run whose scheduler died (the daemon's way to start)",
+        "接手调度器已崩溃的运行（由守护进程使用）",
+    ),
+    (
+        "Tell the starter on stdout, in one line of JSON, that the run's first state is on disk",
+        "首个状态写入磁盘后，在标准输出以一行 JSON 告知启动者",
+    ),
+    ("Print JSON", "输出 JSON"),
+    (
+        "Let running tasks finish, start none",
+        "让运行中的任务完成，不再启动新任务",
+    ),
+    (
+        "Leave running tasks running; the next start takes them back",
+        "保留运行中的任务，下次启动时接管",
+    ),
+    ("Return only when the scheduler has ended", "等到调度器结束后再返回"),
+    (
+        "`single` or `multi`: only this one, with all its tasks",
+        "`single` 或 `multi`：只显示这个配置及其全部任务",
+    ),
+    ("Earlier runs too", "同时显示以前的运行"),
+    ("Show again whenever something changes", "有变化时重新显示"),
+    (
+        "A task's id, or: MODE INDEX [QUEUE [PROCESS]]; processes count from 0",
+        "任务 ID，或：模式 序号 [队列 [任务]]；任务序号从 0 开始",
+    ),
+    (
+        "Follow the log, through retries, to the task's end",
+        "持续跟踪日志，跨越重试，直到任务结束",
+    ),
+    ("Only the last N lines", "仅最后 N 行"),
+    (
+        "The log of this attempt (default: the last one)",
+        "这一次尝试的日志（默认：最后一次）",
+    ),
+    ("Print the log file's path only", "只输出日志文件的路径"),
+    (
+        "Exit as the task did (128 + n if signal n killed it)",
+        "以任务的退出码退出（被信号 n 结束时为 128 + n）",
+    ),
+    ("Which shell", "哪种 shell：bash、elvish、fish、powershell、zsh"),
+    ("Print help", "显示帮助"),
+    ("Print help (see more with '--help')", "显示帮助"),
+    ("Print version", "显示版本"),
+];
+
+fn zh(english: &str) -> Option<&'static str> {
+    let english = english.trim_end_matches('.');
+    ZH.iter().find(|(en, _)| *en == english).map(|(_, zh)| *zh)
+}
+
+/// Puts the help into one language.
+pub(super) fn localize(command: Command, lang: Lang) -> Command {
+    match lang {
+        Lang::En => command.after_help(EXIT_CODES_EN),
+        Lang::Zh => {
+            // What clap adds by itself (--help, --version) is there only after this.
+            let mut command = command;
+            command.build();
+            chinese(command).after_help(EXIT_CODES_ZH)
+        }
+    }
+}
+
+fn chinese(command: Command) -> Command {
+    let about = command.get_about().map(ToString::to_string);
+    let has_verbs = command.has_subcommands();
+    let verbs: Vec<String> = command
+        .get_subcommands()
+        .map(|verb| verb.get_name().to_owned())
+        .collect();
+    let mut command = command
+        .mut_args(|arg| {
+            let heading = if arg.is_positional() { "参数" } else { "选项" };
+            let help = arg.get_help().and_then(|help| zh(&help.to_string()));
+            // What the values mean stands in the Chinese text: clap has their English only.
+            let arg = arg.help_heading(heading).hide_possible_values(true);
+            match help {
+                Some(help) => arg.help(help).long_help(help),
+                None => arg,
+            }
+        })
+        .subcommand_help_heading("命令")
+        .help_template(if has_verbs {
+            "{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}"
+        } else {
+            "{about-with-newline}\n用法：{usage}\n\n{all-args}"
+        });
+    if let Some(about) = about.as_deref().and_then(zh) {
+        command = command.about(about);
+    }
+    for verb in verbs {
+        command = command.mut_subcommand(verb, chinese);
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn texts(command: &Command, out: &mut Vec<String>) {
+        out.extend(command.get_about().map(ToString::to_string));
+        for arg in command.get_arguments() {
+            out.extend(arg.get_help().map(ToString::to_string));
+        }
+        for verb in command.get_subcommands() {
+            texts(verb, out);
+        }
+    }
+
+    #[test]
+    fn every_help_text_is_there_in_chinese() {
+        let mut command = Cli::command();
+        command.build();
+        let mut found = Vec::new();
+        texts(&command, &mut found);
+        found.retain(|text| zh(text).is_none());
+        assert!(found.is_empty(), "without a Chinese text: {found:#?}");
+    }
+
+    #[test]
+    fn chinese_help_says_everything_in_chinese() {
+        let mut command = localize(Cli::command(), Lang::Zh);
+        let help = command.render_long_help().to_string();
+        for word in ["用法：", "命令", "选项", "退出码", "在后台启动调度器"] {
+            assert!(help.contains(word), "{word} is not in:\n{help}");
+        }
+        for english in ["Usage:", "Options:", "Print", "Possible values"] {
+            assert!(!help.contains(english), "{english} is in:\n{help}");
+        }
+    }
+}

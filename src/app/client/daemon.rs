@@ -1,0 +1,176 @@
+//! The daemon of this root, asked over its API.
+use std::{net::IpAddr, time::Duration};
+
+use gpuyard_core::model::{Lang, ProcessIdentity};
+use gpuyard_exec::{host::HostFolder, place::Place};
+use gpuyard_store::{Root, pid_file};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::Context;
+use crate::failure::{Exit, Failure};
+
+/// A start answers once a scheduler's first state is on disk.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// More than the largest answer.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// A daemon that lives on this host for this root.
+pub(crate) struct Daemon {
+    agent: ureq::Agent,
+    address: String,
+    secret: Option<String>,
+    settings_place: String,
+    lang: Lang,
+}
+
+/// An error answer of the API.
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    message: String,
+}
+
+impl Daemon {
+    /// The name of the place that a daemon holds.
+    pub(crate) const PLACE: &str = "daemon";
+
+    /// Finds the daemon of a root; `None` where none lives, or none that can be asked from here.
+    pub(crate) fn find(context: &Context, root: &Root, host: &HostFolder) -> Result<Option<Daemon>, Failure> {
+        let Some(holder) = Place::holder(host, root.path(), Daemon::PLACE).map_err(Failure::failed)? else {
+            return Ok(None);
+        };
+        let Some(address) = Daemon::address(root, &holder.process).filter(|url| url.starts_with("http://")) else {
+            return Ok(None);
+        };
+        let settings = context.settings(root)?;
+        // What is between us and loopback is nobody: a proxy of the environment must not see the secret.
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(PATIENCE))
+            .http_status_as_error(false)
+            .proxy(None)
+            .max_redirects(0)
+            .build()
+            .into();
+        Ok(Some(Daemon {
+            agent,
+            address,
+            secret: settings.requires_secret().then_some(settings.secret),
+            settings_place: root.relative(&root.settings_path()),
+            lang: context.lang,
+        }))
+    }
+
+    /// Where this very daemon listens, as it can be reached from this host. The secret is sent there, so a port of a
+    /// daemon that is gone, which anyone may have taken since, is not answered.
+    pub(crate) fn address(root: &Root, process: &ProcessIdentity) -> Option<String> {
+        let instances = pid_file::list(&root.pid_file()).ok()?;
+        let instance = instances.into_iter().find(|instance| {
+            instance.pid == process.pid
+                && instance.start_ticks == process.start_ticks
+                && instance.boot_id == process.space.boot_id
+                && instance.machine_id == process.space.machine_id
+        })?;
+        let scheme = instance.url.split_once("://").map_or("http", |(scheme, _)| scheme);
+        Some(reachable(scheme, &instance.host, instance.port))
+    }
+
+    /// GET.
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let request = self.agent.get(format!("{}{path}", self.address));
+        self.answer(self.with_headers(request).call())
+    }
+
+    /// POST.
+    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+        let request = self.agent.post(format!("{}{path}", self.address));
+        self.answer(self.with_headers(request).send_json(body))
+    }
+
+    fn with_headers<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        let request = request.header("Accept-Language", self.lang.pick("en", "zh"));
+        match &self.secret {
+            Some(secret) => request.header("Authorization", format!("Bearer {secret}")),
+            None => request,
+        }
+    }
+
+    fn answer<T: DeserializeOwned>(
+        &self,
+        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<T, Failure> {
+        let (lang, address) = (self.lang, &self.address);
+        let silent = |error: ureq::Error| {
+            Failure::failed(say!(
+                lang,
+                "the daemon at {address} does not answer: {error}",
+                "守护进程 {address} 没有应答：{error}"
+            ))
+        };
+        let mut answer = answer.map_err(silent)?;
+        let status = answer.status().as_u16();
+        let mut body = answer.body_mut().with_config().limit(MOST_BYTES).reader();
+        if (200..300).contains(&status) {
+            return serde_json::from_reader(body).map_err(|error| {
+                Failure::failed(say!(
+                    lang,
+                    "the daemon at {address} gave an answer that makes no sense: {error}",
+                    "守护进程 {address} 的应答无法理解：{error}"
+                ))
+            });
+        }
+        if status == 401 {
+            let file = &self.settings_place;
+            return Err(Failure::new(
+                Exit::Unusable,
+                say!(
+                    lang,
+                    "the daemon at {address} does not take the secret in {file}: restart it if that was changed",
+                    "守护进程 {address} 不接受 {file} 中的密钥：如已修改密钥，请重启守护进程"
+                ),
+            ));
+        }
+        let exit = match status {
+            404 => Exit::NotFound,
+            409 => Exit::Held,
+            400 | 422 => Exit::Unusable,
+            _ => Exit::Failed,
+        };
+        let said = serde_json::from_reader::<_, Refusal>(&mut body)
+            .map(|refusal| refusal.message)
+            .unwrap_or_default();
+        let message = if said.is_empty() {
+            format!("HTTP {status}")
+        } else {
+            said
+        };
+        Err(Failure::new(exit, message))
+    }
+}
+
+/// An address that listens everywhere is reached on loopback.
+fn reachable(scheme: &str, host: &str, port: u16) -> String {
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) if ip.is_unspecified() => format!("{scheme}://127.0.0.1:{port}"),
+        Ok(IpAddr::V6(ip)) if ip.is_unspecified() => format!("{scheme}://[::1]:{port}"),
+        Ok(IpAddr::V6(ip)) => format!("{scheme}://[{ip}]:{port}"),
+        _ => format!("{scheme}://{host}:{port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_listens_everywhere_is_reached_on_loopback() {
+        for (host, address) in [
+            ("0.0.0.0", "http://127.0.0.1:29214"),
+            ("::", "http://[::1]:29214"),
+            ("::1", "http://[::1]:29214"),
+            ("10.0.0.7", "http://10.0.0.7:29214"),
+            ("localhost", "http://localhost:29214"),
+        ] {
+            assert_eq!(reachable("http", host, 29214), address);
+        }
+    }
+}

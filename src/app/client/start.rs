@@ -1,0 +1,178 @@
+//! `gpuyard start`: through the daemon where one lives, else by starting the scheduler itself.
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io::{self, Read, Write},
+    time::Duration,
+};
+
+use gpuyard_core::{
+    model::ConfigKey,
+    wire::{Announcement, StartAnswer, StartRequest},
+};
+use gpuyard_exec::{place::Place, spawn};
+use gpuyard_store::{Root, StoreError, file, rules};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::{Context, Daemon};
+use crate::{
+    cli::StartArgs,
+    failure::{Exit, Failure},
+    output, schedule, wiring,
+};
+
+/// A scheduler's first state is on disk within milliseconds; a hung disk is not waited for longer than this.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// An announcement is one short line.
+const MOST_BYTES: usize = 1 << 16;
+
+/// Starts a scheduler.
+pub(crate) fn start(context: &Context, args: &StartArgs, out: &mut dyn Write) -> Result<i32, Failure> {
+    let (root, lang, key) = (context.root()?, context.lang, args.config.key());
+    let host = wiring::host_folder()?;
+    let (mode, index) = (key.mode, key.index);
+    if let Some(holder) = Place::holder(&host, root.path(), &key.to_string()).map_err(Failure::failed)? {
+        let pid = holder.process.pid;
+        return Err(Failure::new(
+            Exit::Held,
+            say!(
+                lang,
+                "{mode} {index} is running already (pid {pid})",
+                "{mode} {index} 已在运行（pid {pid}）"
+            ),
+        ));
+    }
+    let answer = match Daemon::find(context, &root, &host)? {
+        Some(daemon) => {
+            let body = StartRequest { resume: args.resume };
+            daemon.post(&format!("/api/scheduler/{mode}/start?config_index={index}"), &body)?
+        }
+        None => start_here(context, &root, key, args.resume)?,
+    };
+    if args.json {
+        output::json(out, &answer)?;
+        return Ok(0);
+    }
+    let StartAnswer {
+        pid,
+        log_file,
+        config_file,
+        run_id,
+        ..
+    } = answer;
+    writeln!(out, "{}", say!(lang, "{mode} {index} runs", "{mode} {index} 已启动"))?;
+    for (name, value) in [
+        (lang.pick("run ", "运行"), run_id.to_string()),
+        ("pid ", pid.to_string()),
+        (lang.pick("file", "配置"), config_file),
+        (lang.pick("log ", "日志"), log_file),
+    ] {
+        writeln!(out, "  {name}  {value}")?;
+    }
+    Ok(0)
+}
+
+/// Starts the scheduler as a process of its own, and waits until its first state is on disk.
+fn start_here(context: &Context, root: &Root, key: ConfigKey, resume: bool) -> Result<StartAnswer, Failure> {
+    let lang = context.lang;
+    root.prepare().map_err(Failure::unusable)?;
+    let settings = context.settings(root)?;
+    let log = root.scheduler_log(&settings, key);
+    log.parent()
+        .map_or(Ok(()), file::create_folder)
+        .map_err(Failure::failed)?;
+    let exe = schedule::own_program(lang)?;
+    let (mode, index) = (key.mode.to_string(), key.index.to_string());
+    let mut words: Vec<&OsStr> = [
+        "--root".as_ref(),
+        root.path().as_os_str(),
+        "--lang".as_ref(),
+        lang.pick("en", "zh").as_ref(),
+    ]
+    .to_vec();
+    words.extend(["schedule", &mode, &index, "--announce"].map(OsStr::new));
+    if resume {
+        words.push("--resume".as_ref());
+    }
+    let (child, mut said) = spawn::spawn_announcing(&exe, &words, &log, &[]).map_err(Failure::failed)?;
+    let pid = child.identity().pid;
+    let line = first_line(&mut said).map_err(|error| {
+        let log = log.display();
+        Failure::failed(say!(
+            lang,
+            "the scheduler (pid {pid}) does not say whether it has started: {error}; see {log}",
+            "调度器（pid {pid}）没有告知是否已启动：{error}；请查看 {log}"
+        ))
+    })?;
+    match serde_json::from_str(&line) {
+        Ok(Announcement::Started { run_id, pid }) => Ok(StartAnswer {
+            success: true,
+            message: say!(lang, "{mode} {index} runs", "{mode} {index} 已启动"),
+            pid,
+            log_file: log.display().to_string(),
+            config_file: config_file(root, &settings, key).map_err(Failure::failed)?,
+            run_id,
+        }),
+        Ok(Announcement::Refused { error, code }) => {
+            let held = matches!(code.as_str(), "already_running" | "held");
+            Err(Failure::new(if held { Exit::Held } else { Exit::Unusable }, error))
+        }
+        Err(_) => {
+            let log = log.display();
+            Err(Failure::failed(say!(
+                lang,
+                "the scheduler ended before it had started; see {log}",
+                "调度器在启动前就结束了；请查看 {log}"
+            )))
+        }
+    }
+}
+
+fn config_file(root: &Root, settings: &gpuyard_core::model::Settings, key: ConfigKey) -> Result<String, StoreError> {
+    let rules = rules::load(&root.rules_path(settings))?;
+    Ok(root.command_path(&rules, key).display().to_string())
+}
+
+/// The first line that is said, or all that was said before the other end closed.
+fn first_line(said: &mut File) -> io::Result<String> {
+    let deadline = gpuyard_exec::clock::mono().plus_millis(PATIENCE.as_millis() as u64);
+    let mut bytes = Vec::new();
+    while !bytes.contains(&b'\n') && bytes.len() < MOST_BYTES {
+        let left = deadline.since(gpuyard_exec::clock::mono());
+        let timeout = Timespec {
+            tv_sec: (left / 1000) as i64,
+            tv_nsec: (left % 1000 * 1_000_000) as i64,
+        };
+        match poll(&mut [PollFd::new(said, PollFlags::IN)], Some(&timeout)) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let mut chunk = [0; 4096];
+        match said.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    Ok(String::from_utf8_lossy(&bytes[..end]).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn one_line_is_read_though_the_pipe_stays_open() {
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        let (mut reader, mut writer) = (File::from(reader), File::from(writer));
+        writer.write_all(b"{\"pid\":7}\nmore").unwrap();
+        assert_eq!(first_line(&mut reader).unwrap(), "{\"pid\":7}");
+        drop(writer);
+        assert_eq!(first_line(&mut reader).unwrap(), "", "closed");
+    }
+}

@@ -1,0 +1,127 @@
+//! `gpuyard stop`: tells a scheduler through its socket how to end.
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use gpuyard_core::{
+    model::ProcessIdentity,
+    wire::{ControlRequest, ControlResponse, StopKind},
+};
+use gpuyard_exec::{control, identity, place::Place};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    process::{Pid, PidfdFlags, pidfd_open},
+};
+use serde_json::json;
+
+use super::Context;
+use crate::{
+    cli::StopArgs,
+    failure::{Exit, Failure},
+    output, wiring,
+};
+
+/// A scheduler answers once the change is on disk; a full or slow disk may take a while.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Stops a scheduler.
+pub(crate) fn stop(context: &Context, args: &StopArgs, out: &mut dyn Write) -> Result<i32, Failure> {
+    let (lang, key) = (context.lang, args.config.key());
+    let (mode, index) = (key.mode, key.index);
+    let root = context.root()?;
+    let host = wiring::host_folder()?;
+    let name = key.to_string();
+    let nobody = || {
+        Failure::new(
+            Exit::NotFound,
+            say!(
+                lang,
+                "the scheduler {mode} {index} is not running",
+                "调度器 {mode} {index} 没有在运行"
+            ),
+        )
+    };
+    let holder = Place::holder(&host, root.path(), &name)
+        .map_err(Failure::failed)?
+        .ok_or_else(nobody)?
+        .process;
+    let kind = match (args.drain, args.detach) {
+        (true, _) => StopKind::Drain,
+        (_, true) => StopKind::Detach,
+        _ => StopKind::Stop,
+    };
+    let socket = host.socket_path(root.path(), &name).map_err(Failure::failed)?;
+    let pid = holder.pid;
+    match control::call(&socket, &ControlRequest::Stop { kind }, PATIENCE) {
+        Ok(ControlResponse::Done) => {}
+        Ok(ControlResponse::Conflict { message } | ControlResponse::Invalid { message }) => {
+            return Err(Failure::failed(say!(
+                lang,
+                "the scheduler {mode} {index} refused: {message}",
+                "调度器 {mode} {index} 拒绝了请求：{message}"
+            )));
+        }
+        Ok(ControlResponse::NotFound) => return Err(nobody()),
+        // It ended between our look and our call.
+        Err(_) if !identity::is_alive(&holder) => {}
+        Err(error) => {
+            return Err(Failure::failed(say!(
+                lang,
+                "the scheduler {mode} {index} (pid {pid}) does not answer on {socket}: {error}; `kill {pid}` stops it too",
+                "调度器 {mode} {index}（pid {pid}）在 {socket} 上没有应答：{error}；也可用 `kill {pid}` 停止",
+                socket = socket.display()
+            )));
+        }
+    }
+    if args.wait {
+        wait_for(&holder).map_err(|error| Failure::failed(format_args!("cannot wait for process {pid}: {error}")))?;
+    }
+    if args.json {
+        output::json(
+            out,
+            &json!({"success": true, "pid": pid, "kind": kind, "ended": !identity::is_alive(&holder)}),
+        )?;
+        return Ok(0);
+    }
+    let said = match (args.wait, kind) {
+        (true, _) => say!(lang, "{mode} {index} has ended", "{mode} {index} 已结束"),
+        (_, StopKind::Stop) => say!(
+            lang,
+            "{mode} {index} is stopping: its tasks are being ended",
+            "{mode} {index} 正在停止：正在结束其任务"
+        ),
+        (_, StopKind::Drain) => say!(
+            lang,
+            "{mode} {index} is draining: running tasks finish, none is started",
+            "{mode} {index} 正在收尾：运行中的任务会完成，不再启动新任务"
+        ),
+        (_, StopKind::Detach) => say!(
+            lang,
+            "{mode} {index} lets go: its tasks run on, the next start takes them back",
+            "{mode} {index} 正在脱离：任务继续运行，下次启动时接管"
+        ),
+    };
+    writeln!(out, "{said} (pid {pid})")?;
+    Ok(0)
+}
+
+/// Waits for the end of a process that is no child of ours.
+fn wait_for(process: &ProcessIdentity) -> io::Result<()> {
+    let Some(pid) = Pid::from_raw(process.pid) else {
+        return Ok(());
+    };
+    let fd = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(fd) => fd,
+        Err(rustix::io::Errno::SRCH) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    // Only now is it certain that the descriptor is of the process that was meant.
+    while identity::is_alive(process) {
+        match poll(&mut [PollFd::new(&fd, PollFlags::IN)], None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! Connections: accepted, limited in number and time, served, and let go when the daemon ends.
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, body::Body, extract::Request, response::Response};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Notify, watch},
+};
+use tower::ServiceExt;
+
+use crate::{guard::peer::Peer, limits};
+
+/// After a failed accept (no descriptors left, say), so that the failure does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `end` says so, then waits for the requests in flight, as long as [`limits::FAREWELL_TIME`].
+pub(crate) async fn serve(listener: TcpListener, router: Router, mut end: watch::Receiver<bool>) {
+    let crowd = Arc::new(Crowd::new(room()));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = end.wait_for(|&end| end) => break,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                let member = crowd.enter();
+                tokio::spawn(attend(stream, address, router.clone(), member, end.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                crowd.make_room();
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    // From here on new connections are refused.
+    drop(listener);
+    let empty = async {
+        let mut left = crowd.left.subscribe();
+        let _ = left.wait_for(|&count| count == 0).await;
+    };
+    if tokio::time::timeout(limits::FAREWELL_TIME, empty).await.is_err() {
+        tracing::warn!("some requests were not answered before the daemon ended");
+    }
+}
+
+/// How many connections there is room for, by the number of files that this process may have open.
+fn room() -> usize {
+    let (soft, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+    let spare = usize::try_from(soft).unwrap_or(usize::MAX).saturating_sub(limits::OTHER_DESCRIPTORS);
+    spare.clamp(limits::FEWEST_CONNECTIONS, limits::CONNECTIONS)
+}
+
+/// One connection, from its first byte to its end.
+async fn attend(
+    stream: TcpStream,
+    address: SocketAddr,
+    router: Router,
+    member: Member,
+    mut end: watch::Receiver<bool>,
+) {
+    // Answers are written in one go; waiting for more to send only delays them.
+    let _ = stream.set_nodelay(true);
+    let Ok(local) = stream.local_addr() else { return };
+    let peer = Peer::new(address, local);
+    let seat = Arc::clone(&member.seat);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (router, peer, busy) = (router.clone(), peer.clone(), Busy::new(&seat));
+        async move {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            let response: Response = match router.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            // A body that is still being sent keeps its connection busy.
+            Ok::<_, Infallible>(response.map(|body| Body::new(Sent { body, _busy: busy })))
+        }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits::HEAD_TIME)
+        .max_buf_size(limits::HEAD)
+        .max_headers(limits::HEADERS)
+        .keep_alive(true);
+    let connection = http.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        // A peer that breaks off is nothing to speak of.
+        _ = connection.as_mut() => {}
+        () = member.seat.evicted.notified() => {}
+        _ = end.wait_for(|&end| end) => {
+            connection.as_mut().graceful_shutdown();
+            if member.seat.is_busy() {
+                let _ = connection.await;
+            }
+        }
+    }
+}
+
+/// A response's body, and with it the mark that its connection is busy.
+struct Sent {
+    body: Body,
+    _busy: Busy,
+}
+
+impl hyper::body::Body for Sent {
+    type Data = axum::body::Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Self::Error>>> {
+        std::pin::Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// All connections at once.
+struct Crowd {
+    room: usize,
+    seats: Mutex<Vec<Arc<Seat>>>,
+    left: watch::Sender<usize>,
+    clock: AtomicU64,
+}
+
+/// What is known of one connection from outside.
+#[derive(Default)]
+struct Seat {
+    /// Requests that are being answered.
+    busy: AtomicU32,
+    /// Larger is later: when it was last busy, or came.
+    used: AtomicU64,
+    evicted: Notify,
+}
+
+impl Seat {
+    fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// A connection's membership; it ends with its task.
+struct Member {
+    crowd: Arc<Crowd>,
+    seat: Arc<Seat>,
+}
+
+/// Marks a connection busy while a request of it is answered.
+struct Busy(Arc<Seat>);
+
+impl Busy {
+    fn new(seat: &Arc<Seat>) -> Busy {
+        seat.busy.fetch_add(1, Ordering::Relaxed);
+        Busy(Arc::clone(seat))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Crowd {
+    fn new(room: usize) -> Crowd {
+        Crowd { room, seats: Mutex::default(), left: watch::Sender::new(0), clock: AtomicU64::new(0) }
+    }
+
+    fn seats(&self) -> MutexGuard<'_, Vec<Arc<Seat>>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a connection in; when there is no room, the one that has been idle longest goes.
+    fn enter(self: &Arc<Crowd>) -> Member {
+        if self.seats().len() >= self.room {
+            self.make_room();
+        }
+        let seat = Arc::new(Seat::default());
+        seat.used.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        let mut seats = self.seats();
+        seats.push(Arc::clone(&seat));
+        self.left.send_replace(seats.len());
+        Member { crowd: Arc::clone(self), seat }
+    }
+
+    /// Ends the connection that came first among those that are not being answered; with all of them busy, the first of
+    /// all: memory is bounded, whatever comes.
+    fn make_room(&self) {
+        let mut seats = self.seats();
+        let oldest = seats.iter().enumerate().min_by_key(|(_, seat)| (seat.is_busy(), seat.used.load(Ordering::Relaxed)));
+        if let Some((place, _)) = oldest {
+            // It is no longer counted; its task removes nothing when it ends.
+            seats.swap_remove(place).evicted.notify_one();
+            self.left.send_replace(seats.len());
+        }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let mut seats = self.crowd.seats();
+        seats.retain(|seat| !Arc::ptr_eq(seat, &self.seat));
+        self.crowd.left.send_replace(seats.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_one_that_came_first_and_is_idle_makes_room() {
+        let crowd = Arc::new(Crowd::new(3));
+        let members: Vec<Member> = (0..3).map(|_| crowd.enter()).collect();
+        let busy = Busy::new(&members[0].seat);
+        let fourth = crowd.enter();
+        let there = |member: &Member| crowd.seats().iter().any(|seat| Arc::ptr_eq(seat, &member.seat));
+        assert!(there(&members[0]) && !there(&members[1]) && there(&members[2]) && there(&fourth));
+        drop(busy);
+        let _fifth = crowd.enter();
+        assert!(!there(&members[0]));
+        assert_eq!(crowd.seats().len(), 3);
+        drop(members);
+        drop(fourth);
+        assert_eq!(*crowd.left.borrow(), 1);
+    }
+}

@@ -1,0 +1,89 @@
+//! What handlers take out of a request, with our own errors where it does not fit.
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::BytesRejection},
+    http::{StatusCode, request::Parts},
+};
+use gpuyard_core::model::{ConfigKey, Mode};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::error::ApiError;
+
+/// A JSON body. An empty one reads as `{}`, so that optional bodies need no special case.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+        let text: &[u8] = if bytes.iter().all(u8::is_ascii_whitespace) { b"{}" } else { &bytes };
+        serde_json::from_slice(text).map(Body).map_err(|error| {
+            if error.is_data() {
+                // The position says nothing to people; the rest names the field.
+                let said = error.to_string();
+                let said = said.split(" at line ").next().unwrap_or_default();
+                return ApiError::field("body", "type", said, format!("请求体不符合要求：{said}"));
+            }
+            let (en, zh) = (format!("the body is not JSON: {error}"), format!("请求体不是合法的 JSON：{error}"));
+            ApiError::new(StatusCode::BAD_REQUEST, "not_json", en, zh)
+        })
+    }
+}
+
+fn unread(rejection: BytesRejection) -> ApiError {
+    ApiError::of_status(rejection.status())
+}
+
+/// A query string.
+pub(crate) struct Ask<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Query::try_from_uri(&parts.uri).map(|Query(query)| Ask(query)).map_err(|rejection| {
+            let said = rejection.body_text();
+            let said = said.strip_prefix("Failed to deserialize query string: ").unwrap_or(&said).to_owned();
+            let zh = format!("查询参数不符合要求：{said}");
+            ApiError::field("query", "type", said, zh)
+        })
+    }
+}
+
+/// `{mode}` of a path.
+pub(crate) struct ModePath(pub(crate) Mode);
+
+impl<S: Send + Sync> FromRequestParts<S> for ModePath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        #[derive(Deserialize)]
+        struct In {
+            mode: String,
+        }
+        let found = Path::<In>::from_request_parts(parts, state).await;
+        let mode = found.ok().and_then(|Path(path)| path.mode.parse().ok());
+        mode.map(ModePath).ok_or_else(|| {
+            ApiError::not_found("no_such_mode", "the mode is `single` or `multi`", "模式应为 `single` 或 `multi`")
+        })
+    }
+}
+
+/// One command file: `{mode}` of the path and `config_index` of the query, 0 where it is not said.
+pub(crate) struct Config(pub(crate) ConfigKey);
+
+impl<S: Send + Sync> FromRequestParts<S> for Config {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        #[derive(Deserialize)]
+        struct In {
+            #[serde(default)]
+            config_index: u32,
+        }
+        let ModePath(mode) = ModePath::from_request_parts(parts, state).await?;
+        let Ask(In { config_index: index }) = Ask::from_request_parts(parts, state).await?;
+        Ok(Config(ConfigKey { mode, index }))
+    }
+}

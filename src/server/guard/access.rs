@@ -1,0 +1,271 @@
+//! The layer that denies by default: whatever is not open by name wants the secret, whether there is such a path or not.
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, Method, StatusCode, header},
+    middleware::Next,
+    response::Response,
+};
+use gpuyard_core::model::{Now, Settings};
+
+use super::{
+    Principal, Via,
+    host::Hosts,
+    peer::Peer,
+    secret::Secret,
+    session::{Fresh, Sessions, is_token},
+    throttle::{Source, Throttle},
+};
+use crate::error::ApiError;
+
+/// Paths that nobody needs a secret for. `/ui` stands for what is below it too.
+const OPEN: [&str; 4] = ["/", "/api/auth/check", "/api/auth/login", "/api/health"];
+
+/// Who is let in.
+pub(crate) struct Guard {
+    secret: Option<Secret>,
+    /// Without a secret: the only user who is served, or anyone.
+    only_uid: Option<u32>,
+    hosts: Hosts,
+    sessions: Mutex<Sessions>,
+    throttle: Mutex<Throttle>,
+    clock: fn() -> Now,
+}
+
+impl Guard {
+    /// As the settings have it. `uid` is the daemon's own user.
+    pub(crate) fn new(settings: &Settings, uid: u32, own_names: Vec<String>, clock: fn() -> Now) -> Guard {
+        let secret = settings.requires_secret().then(|| Secret::new(&settings.secret));
+        Guard {
+            only_uid: (secret.is_none() && !settings.allow_anonymous).then_some(uid),
+            secret,
+            hosts: Hosts::new(own_names, &settings.trusted_hosts),
+            sessions: Mutex::new(Sessions::new(settings.session_hours)),
+            throttle: Mutex::default(),
+            clock,
+        }
+    }
+
+    /// Whether callers must show the secret.
+    pub(crate) fn requires_secret(&self) -> bool {
+        self.secret.is_some()
+    }
+
+    /// Opens a session for whoever knows the secret; `None` where none is asked for.
+    pub(crate) async fn login(&self, password: &str, peer: &Peer) -> Result<Option<Fresh>, ApiError> {
+        if self.secret.is_none() {
+            return Ok(None);
+        }
+        self.try_secret(password, peer).await?;
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(ApiError::internal)?;
+        Ok(Some(lock(&self.sessions).open(random, (self.clock)())))
+    }
+
+    /// Ends the session that a caller came with; there is nothing to end for others.
+    pub(crate) fn logout(&self, principal: &Principal) {
+        if let Via::Session(hash) = &principal.via {
+            lock(&self.sessions).close(hash);
+        }
+    }
+
+    async fn principal(&self, method: &Method, headers: &HeaderMap, peer: &Peer) -> Result<Principal, ApiError> {
+        let Some(secret) = &self.secret else {
+            if let Some(uid) = self.only_uid
+                && peer.uid().await != Some(uid)
+            {
+                return Err(not_yours());
+            }
+            // Nothing that a page elsewhere does not know stands in its way here, so it must not be such a page.
+            if !method.is_safe() && is_from_elsewhere(headers) {
+                return Err(from_elsewhere());
+            }
+            return Ok(Principal::anyone());
+        };
+        let Some(shown) = bearer(headers) else { return Err(no_secret()) };
+        if let Some(hash) = lock(&self.sessions).find(shown, (self.clock)()) {
+            return Ok(Principal::owner(Via::Session(hash)));
+        }
+        if is_token(shown) && !secret.is(shown) {
+            return Err(session_ended());
+        }
+        self.try_secret(shown, peer).await?;
+        Ok(Principal::owner(Via::Secret))
+    }
+
+    /// Looks at one try. A secret that can be guessed is not looked at more often than the throttle says; one that cannot
+    /// be is always looked at, so that nobody's wrong tries keep its owner out.
+    async fn try_secret(&self, tried: &str, peer: &Peer) -> Result<(), ApiError> {
+        let Some(secret) = &self.secret else { return Ok(()) };
+        if secret.is_unguessable() && secret.is(tried) {
+            return Ok(());
+        }
+        let source = Source::new(peer.ip(), peer.uid().await);
+        let now = (self.clock)().mono;
+        let mut throttle = lock(&self.throttle);
+        throttle.check(source, now).map_err(slow_down)?;
+        if secret.is(tried) {
+            return Ok(());
+        }
+        throttle.wrong(source, now);
+        tracing::warn!(address = %peer.ip(), "somebody tried a wrong secret");
+        Err(wrong_secret())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing in here leaves its data half changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets a request in, as somebody, or turns it away.
+pub(crate) async fn check(
+    State(guard): State<std::sync::Arc<Guard>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    guard.hosts.check(request.uri(), request.headers()).map_err(|name| wrong_host(&name))?;
+    let peer = request.extensions().get::<Peer>().cloned().unwrap_or_else(nobody);
+    if !is_open(request.uri().path()) {
+        let principal = guard.principal(request.method(), request.headers(), &peer).await?;
+        request.extensions_mut().insert(principal);
+    }
+    Ok(next.run(request).await)
+}
+
+fn is_open(path: &str) -> bool {
+    OPEN.contains(&path) || path == "/ui" || path.starts_with("/ui/")
+}
+
+/// Stands for a peer that nobody named: from nowhere, and no user of ours.
+fn nobody() -> Peer {
+    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    Peer::new(nowhere, nowhere)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    // Secrets may have letters beyond ASCII, which `to_str` would refuse.
+    let value = std::str::from_utf8(headers.get(header::AUTHORIZATION)?.as_bytes()).ok()?;
+    let (scheme, shown) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| shown.trim())
+}
+
+/// Whether a browser sent this for a page that is not ours. Programs send neither header.
+fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(|value: &header::HeaderValue| value.to_str().unwrap_or("?"));
+    if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
+        return !matches!(site, "same-origin" | "none");
+    }
+    let Some(origin) = text(header::ORIGIN) else { return false };
+    let host = text(header::HOST).unwrap_or_default();
+    origin.split_once("://").is_none_or(|(_, authority)| !authority.eq_ignore_ascii_case(host))
+}
+
+fn no_secret() -> ApiError {
+    ApiError::new(
+        StatusCode::UNAUTHORIZED,
+        "no_secret",
+        "this needs the secret: log in, or send `Authorization: Bearer …` (it stands in control_setting.yaml)",
+        "此接口需要密钥：请先登录，或发送 `Authorization: Bearer …`（密钥在 control_setting.yaml 中）",
+    )
+}
+
+fn wrong_secret() -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "wrong_secret", "wrong secret", "密码错误")
+}
+
+fn session_ended() -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "session_ended", "this login has ended; log in again", "登录已失效，请重新登录")
+}
+
+fn slow_down(seconds: u64) -> ApiError {
+    let message = (
+        format!("too many wrong tries from this address; try again in {seconds} s"),
+        format!("此地址错误尝试过多，请在 {seconds} 秒后重试"),
+    );
+    ApiError {
+        retry_after: Some(seconds),
+        ..ApiError::new(StatusCode::TOO_MANY_REQUESTS, "slow_down", message.0, message.1)
+    }
+}
+
+fn not_yours() -> ApiError {
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "not_your_daemon",
+        "this daemon has no secret, so it serves only the user that it runs as; set `secret` in control_setting.yaml \
+         (or `allow-anonymous: true`)",
+        "此服务未设置密钥，只为运行它的用户服务；请在 control_setting.yaml 中设置 `secret`（或 `allow-anonymous: true`）",
+    )
+}
+
+fn from_elsewhere() -> ApiError {
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "cross_site",
+        "this was sent by a page of another origin, and this daemon has no secret that would tell it from yours",
+        "该请求来自其他来源的页面，而此服务没有密钥可以区分",
+    )
+}
+
+fn wrong_host(name: &str) -> ApiError {
+    // The name comes from outside: shown as a literal, cut short.
+    let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
+    ApiError::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "wrong_host",
+        format!("this machine does not know itself as `{name}`; if that is right, add it to `trusted-hosts` in control_setting.yaml"),
+        format!("本机不认识主机名 `{name}`；如确认无误，请将其加入 control_setting.yaml 的 `trusted-hosts`"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_what_is_named_is_open() {
+        for open in ["/", "/ui", "/ui/", "/ui/x/y", "/api/health", "/api/auth/check", "/api/auth/login"] {
+            assert!(is_open(open), "{open}");
+        }
+        for closed in ["", "//", "/api", "/api/health/", "/api/auth/logout", "/uix", "/UI/", "/api/../ui", "/metrics", "/api/auth/login/x"] {
+            assert!(!is_open(closed), "{closed}");
+        }
+    }
+
+    #[test]
+    fn a_page_elsewhere_is_told_from_ours_and_from_programs() {
+        let from = |pairs: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            headers.insert("host", "127.0.0.1:29214".parse().unwrap());
+            for (name, value) in pairs {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            is_from_elsewhere(&headers)
+        };
+        assert!(!from(&[]));
+        assert!(!from(&[("origin", "http://127.0.0.1:29214")]));
+        assert!(!from(&[("sec-fetch-site", "same-origin"), ("origin", "http://127.0.0.1:29214")]));
+        assert!(from(&[("origin", "http://127.0.0.1:8080")]));
+        assert!(from(&[("origin", "null")]));
+        assert!(from(&[("sec-fetch-site", "cross-site")]));
+        assert!(from(&[("sec-fetch-site", "same-site"), ("origin", "http://127.0.0.1:29214")]));
+    }
+
+    #[test]
+    fn the_scheme_is_read_in_any_case() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(bearer(&headers), None);
+        headers.insert("authorization", "bEARER  a b".parse().unwrap());
+        assert_eq!(bearer(&headers), Some("a b"));
+        headers.insert("authorization", "Basic YTpi".parse().unwrap());
+        assert_eq!(bearer(&headers), None);
+        headers.insert("authorization", header::HeaderValue::from_bytes("Bearer 密钥".as_bytes()).unwrap());
+        assert_eq!(bearer(&headers), Some("密钥"));
+    }
+}

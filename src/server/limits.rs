@@ -1,0 +1,74 @@
+//! Every limit of the HTTP side in one place, with the reason for each number.
+use std::time::Duration;
+
+/// Bytes of a request's body. A command file of 10,000 tasks is a tenth of it.
+pub(crate) const BODY: usize = 1 << 20;
+
+/// Bytes of a request's first line and headers together, and of what is read ahead.
+pub(crate) const HEAD: usize = 16 << 10;
+
+/// Headers of a request.
+pub(crate) const HEADERS: usize = 64;
+
+/// For the whole of a request's headers to arrive, and for the next request of a connection that is kept open.
+pub(crate) const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// For a request to be answered, its body's arrival included. A scheduler has [`ANNOUNCE_TIME`] to come up.
+pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(60);
+
+/// For a scheduler to say that its first state is on disk: 10,000 tasks on a slow network file system take seconds.
+pub(crate) const ANNOUNCE_TIME: Duration = Duration::from_secs(45);
+
+/// For a scheduler to answer on its control socket; it syncs a file before it does.
+pub(crate) const CONTROL_TIME: Duration = Duration::from_secs(15);
+
+/// Connections at once. Beyond it, the one that has been idle longest makes room.
+pub(crate) const CONNECTIONS: usize = 512;
+
+/// File descriptors that are not for connections: logs, state, schedulers, the library of the GPU driver.
+pub(crate) const OTHER_DESCRIPTORS: usize = 40;
+
+/// Connections that there is room for, however few descriptors there are.
+pub(crate) const FEWEST_CONNECTIONS: usize = 8;
+
+/// For requests in flight to be answered when the daemon ends.
+pub(crate) const FAREWELL_TIME: Duration = Duration::from_secs(10);
+
+/// Logins at once. Beyond it, the one that was used longest ago ends.
+pub(crate) const SESSIONS: usize = 1024;
+
+/// A login that nobody uses ends after so long, and after `session-hours` in any case.
+pub(crate) const SESSION_IDLE: Duration = Duration::from_secs(24 * 3600);
+
+/// Wrong tries that an address has before it is slowed.
+pub(crate) const WRONG_TRIES: u32 = 10;
+
+/// An address that is slowed gets one more try in so long: 43,200 a day.
+pub(crate) const WRONG_TRY_EVERY: Duration = Duration::from_secs(2);
+
+/// Addresses whose wrong tries are remembered.
+pub(crate) const ADDRESSES: usize = 4096;
+
+/// Runs whose tasks are kept in memory though they have ended, for whoever is looking at them.
+pub(crate) const ENDED_RUNS: usize = 4;
+
+/// Ports tried after the one in the settings.
+pub(crate) const PORTS: u16 = 100;
+
+/// Bytes of a log that one answer carries at most.
+pub(crate) const LOG_BYTES: u64 = 1 << 20;
+
+/// Lines of a log that one answer carries at most.
+pub(crate) const LOG_LINES: u64 = 10_000;
+
+/// Runs that one answer lists at most.
+pub(crate) const LISTED_RUNS: usize = 200;
+
+/// Between the death of a scheduler that was started again and the next start; doubled at each death.
+pub(crate) const RECOVERY_DELAY: Duration = Duration::from_secs(1);
+
+/// And no longer than this.
+pub(crate) const RECOVERY_DELAY_MOST: Duration = Duration::from_secs(300);
+
+/// A scheduler that lived so long is started again at once, as if it were its first death.
+pub(crate) const GOOD_LIFE: Duration = Duration::from_secs(600);

@@ -1,0 +1,19 @@
+//! End-to-end stories: the real program in a folder of its own, with real processes and real signals.
+//!
+//! Nothing here naps but [`yard::wait_for`], and nothing is said about how long anything takes: a story waits for what it
+//! wants to see, and fails when that does not come.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod cli;
+mod contention;
+mod crash;
+mod daemon;
+mod disk;
+mod edits;
+mod nvml;
+mod retries;
+mod runners;
+mod samples;
+mod scale;
+mod stop;
+mod yard;
