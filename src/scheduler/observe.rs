@@ -23,11 +23,13 @@ pub(crate) struct Observer {
     reader: GpuReader,
     window: Window,
     peaks: HashMap<UniId, Bytes>,
+    /// Attempts whose peak has risen since [`Observer::take_risen`].
+    risen: Vec<UniId>,
 }
 
 impl Observer {
     pub(crate) fn new(source: Box<dyn GpuSource>) -> Observer {
-        Observer { reader: GpuReader::spawn(source), window: Window::new(SPAN), peaks: HashMap::new() }
+        Observer { reader: GpuReader::spawn(source), window: Window::new(SPAN), peaks: HashMap::new(), risen: Vec::new() }
     }
 
     /// All GPUs as they are now, with their recent means.
@@ -44,9 +46,10 @@ impl Observer {
         self.peaks.remove(uni_id)
     }
 
-    /// The most that an attempt was seen to use on one GPU so far.
-    pub(crate) fn peak(&self, uni_id: &UniId) -> Option<Bytes> {
-        self.peaks.get(uni_id).copied()
+    /// Attempts of which more was seen than ever before, with what was seen.
+    pub(crate) fn take_risen(&mut self) -> Vec<(UniId, Bytes)> {
+        let risen = std::mem::take(&mut self.risen);
+        risen.into_iter().filter_map(|id| self.peaks.get(&id).map(|&peak| (id.clone(), peak))).collect()
     }
 
     fn note_peaks(&mut self, snapshot: &Snapshot) {
@@ -60,7 +63,10 @@ impl Observer {
             }
             for (uni_id, sum) in sums {
                 let peak = self.peaks.entry(uni_id.clone()).or_default();
-                *peak = (*peak).max(sum);
+                if sum > *peak {
+                    *peak = sum;
+                    self.risen.push(uni_id.clone());
+                }
             }
         }
     }

@@ -12,6 +12,7 @@ use gpuyard_core::{
     wire::{ControlRequest, ControlResponse, StopKind},
 };
 use gpuyard_exec::{
+    attempt::tell_peak,
     clock,
     executor::{AttemptEvent, Executor, LocalExecutor},
     host::{HostFolder, HostWatch},
@@ -194,6 +195,18 @@ impl Scheduler {
             self.decide();
         }
         self.stirred = false;
+        self.tell_peaks();
+    }
+
+    /// Lets the attempts' logs know what GPU memory they were seen to use.
+    fn tell_peaks(&mut self) {
+        for (uni_id, peak) in self.observer.take_risen() {
+            let task = self.journal.machine().task_of_attempt(&uni_id);
+            let Some(live) = task.and_then(|task| task.live.as_ref()) else { continue };
+            if let Err(error) = tell_peak(&self.root.resolve(&live.folder), peak) {
+                tracing::debug!(%error, "the log will not tell peak GPU memory");
+            }
+        }
     }
 
     /// How long there is nothing to do by itself.
