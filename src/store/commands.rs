@@ -45,14 +45,20 @@ pub struct Listed {
 /// Reads a command file. What is wrong in it are findings, not errors; errors are files that cannot be read at all.
 pub fn load(path: &Path, mode: Mode) -> Result<Loaded, StoreError> {
     let text = file::read_text(path, MOST_BYTES)?;
-    Ok(Loaded { version: Version::of(text.as_bytes()), file: command::parse(&text, mode) })
+    Ok(Loaded {
+        version: Version::of(text.as_bytes()),
+        file: command::parse(&text, mode),
+    })
 }
 
 /// Saves a text. The version before it is kept as `.backup`. With `expected`, a file that was changed since is a
 /// [`StoreError::Conflict`] that carries the newer text; a file that is not there can be saved only without.
 pub fn save(path: &Path, text: &str, expected: Option<&Version>) -> Result<Version, StoreError> {
     if text.len() as u64 > MOST_BYTES {
-        return Err(StoreError::TooLarge { path: path.into(), limit: MOST_BYTES });
+        return Err(StoreError::TooLarge {
+            path: path.into(),
+            limit: MOST_BYTES,
+        });
     }
     let new = Version::of(text.as_bytes());
     let current = match file::read_bounded(path, MOST_BYTES) {
@@ -63,7 +69,12 @@ pub fn save(path: &Path, text: &str, expected: Option<&Version>) -> Result<Versi
     match (current, expected) {
         (Some(_), Some(expected)) => file::replace(path, text.as_bytes(), expected, Some(&backup_path(path)))?,
         (Some(current), None) => file::replace(path, text.as_bytes(), &current, Some(&backup_path(path)))?,
-        (None, Some(_)) => return Err(StoreError::Conflict { path: path.into(), now: None }),
+        (None, Some(_)) => {
+            return Err(StoreError::Conflict {
+                path: path.into(),
+                now: None,
+            });
+        }
         (None, None) => {
             file::create_folder(file::folder_of(path))?;
             file::create_new(path, text.as_bytes())?;
@@ -88,7 +99,12 @@ pub fn list(root: &Root, rules: &Rules, mode: Mode) -> Result<Vec<Listed>, Store
         Ok(entries) => {
             for entry in entries {
                 let entry = entry.map_err(StoreError::io("list folder", folder))?;
-                indices.extend(entry.file_name().to_str().and_then(|name| Root::command_index(&first, name)));
+                indices.extend(
+                    entry
+                        .file_name()
+                        .to_str()
+                        .and_then(|name| Root::command_index(&first, name)),
+                );
             }
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -97,7 +113,11 @@ pub fn list(root: &Root, rules: &Rules, mode: Mode) -> Result<Vec<Listed>, Store
     let listed = |index| {
         let key = ConfigKey { mode, index };
         let path = root.command_path(rules, key);
-        Listed { key, exists: path.exists(), path }
+        Listed {
+            key,
+            exists: path.exists(),
+            path,
+        }
     };
     Ok(indices.into_iter().map(listed).collect())
 }
@@ -125,18 +145,31 @@ mod tests {
         let loaded = load(&path, Mode::Single).unwrap();
         assert_eq!((loaded.version, loaded.file.to_string().as_str()), (two, "1\nb\n1\n"));
         std::fs::remove_file(&path).unwrap();
-        assert!(matches!(save(&path, "x", Some(&one)), Err(StoreError::Conflict { now: None, .. })));
+        assert!(matches!(
+            save(&path, "x", Some(&one)),
+            Err(StoreError::Conflict { now: None, .. })
+        ));
     }
 
     #[test]
     fn files_are_listed_by_index_and_nothing_else_is() {
         let (_folder, root) = root();
-        for name in ["command_gpu_2.txt", "command_gpu_10.txt", "command_gpus.txt", "command_gpu.txt.backup", "notes.txt"] {
+        for name in [
+            "command_gpu_2.txt",
+            "command_gpu_10.txt",
+            "command_gpus.txt",
+            "command_gpu.txt.backup",
+            "notes.txt",
+        ] {
             std::fs::write(root.command_dir().join(name), "").unwrap();
         }
         let rules = Rules::default();
         let indices = |mode| -> Vec<_> {
-            list(&root, &rules, mode).unwrap().into_iter().map(|l| (l.key.index, l.exists)).collect()
+            list(&root, &rules, mode)
+                .unwrap()
+                .into_iter()
+                .map(|l| (l.key.index, l.exists))
+                .collect()
         };
         assert_eq!(indices(Mode::Single), [(0, false), (2, true), (10, true)]);
         assert_eq!(indices(Mode::Multi), [(0, true)]);

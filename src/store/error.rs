@@ -22,7 +22,11 @@ impl fmt::Display for FieldProblem {
 }
 
 fn listed(problems: &[FieldProblem]) -> String {
-    problems.iter().map(FieldProblem::to_string).collect::<Vec<_>>().join("; ")
+    problems
+        .iter()
+        .map(FieldProblem::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// Why a file could not be read, written or understood.

@@ -33,7 +33,12 @@ impl Version {
     pub fn of(bytes: &[u8]) -> Version {
         // 128 bits of a cryptographic hash: two editors never get the same name for different texts.
         use sha2::{Digest, Sha256};
-        Version(Sha256::digest(bytes)[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+        Version(
+            Sha256::digest(bytes)[..16]
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
     }
 }
 
@@ -69,8 +74,15 @@ pub fn open_own(path: &Path) -> Result<File, StoreError> {
 }
 
 fn open(path: &Path, flags: OFlag) -> Result<File, StoreError> {
-    let no_file = |what| StoreError::NotAFile { path: path.into(), what };
-    let before = if flags.contains(OFlag::O_NOFOLLOW) { fs::symlink_metadata(path) } else { fs::metadata(path) };
+    let no_file = |what| StoreError::NotAFile {
+        path: path.into(),
+        what,
+    };
+    let before = if flags.contains(OFlag::O_NOFOLLOW) {
+        fs::symlink_metadata(path)
+    } else {
+        fs::metadata(path)
+    };
     let before = before.map_err(StoreError::io("read", path))?.file_type();
     if before.is_symlink() {
         return Err(no_file("a link"));
@@ -95,9 +107,14 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, StoreError> {
     let file = open_plain(path)?;
     let mut bytes = Vec::new();
     // One byte more than allowed tells a file that is too large from one that just fits, whatever its size claims.
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(StoreError::io("read", path))?;
     if bytes.len() as u64 > limit {
-        return Err(StoreError::TooLarge { path: path.into(), limit });
+        return Err(StoreError::TooLarge {
+            path: path.into(),
+            limit,
+        });
     }
     Ok(bytes)
 }
@@ -110,13 +127,20 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String, StoreError> {
 /// The bytes as text, or the line where they are none.
 pub(crate) fn text(path: &Path, bytes: Vec<u8>) -> Result<String, StoreError> {
     let line_at = |bytes: &[u8], at: usize| bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-    let wrong = |line, expected: &str| StoreError::Parse { path: path.into(), line, expected: expected.into() };
+    let wrong = |line, expected: &str| StoreError::Parse {
+        path: path.into(),
+        line,
+        expected: expected.into(),
+    };
     if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
         return Err(wrong(line_at(&bytes, at), "expected text, found a NUL byte"));
     }
     String::from_utf8(bytes).map_err(|error| {
         let line = line_at(error.as_bytes(), error.utf8_error().valid_up_to());
-        wrong(line, "expected UTF-8 text, found other bytes (was it saved as Latin-1 or GBK? save it as UTF-8)")
+        wrong(
+            line,
+            "expected UTF-8 text, found other bytes (was it saved as Latin-1 or GBK? save it as UTF-8)",
+        )
     })
 }
 
@@ -125,17 +149,21 @@ pub(crate) fn text(path: &Path, bytes: Vec<u8>) -> Result<String, StoreError> {
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let target = follow(path)?;
     let temporary = prepare(&target, bytes)?;
-    temporary.persist(&target).map_err(|error| StoreError::io("write", &target)(error.error))?;
+    temporary
+        .persist(&target)
+        .map_err(|error| StoreError::io("write", &target)(error.error))?;
     sync_folder(folder_of(&target))
 }
 
 /// Makes a file that is not there yet, complete or not at all. One that is there is an error and stays as it is.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let temporary = prepare_new(path, bytes)?;
-    temporary.persist_noclobber(path).map_err(|error| match error.error.kind() {
-        io::ErrorKind::AlreadyExists => StoreError::Exists { path: path.into() },
-        _ => StoreError::io("create", path)(error.error),
-    })?;
+    temporary
+        .persist_noclobber(path)
+        .map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => StoreError::Exists { path: path.into() },
+            _ => StoreError::io("create", path)(error.error),
+        })?;
     sync_folder(folder_of(path))
 }
 
@@ -146,11 +174,19 @@ pub fn create_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 pub fn replace(path: &Path, bytes: &[u8], expected: &Version, backup: Option<&Path>) -> Result<(), StoreError> {
     let target = follow(path)?;
     let _lock = FolderLock::take(folder_of(&target));
-    let conflict = |now: Vec<u8>| StoreError::Conflict { path: path.into(), now: String::from_utf8(now).ok() };
+    let conflict = |now: Vec<u8>| StoreError::Conflict {
+        path: path.into(),
+        now: String::from_utf8(now).ok(),
+    };
     // No limit here: whatever stands there now is kept as it is.
     let before = match read_bounded(&target, u64::MAX - 1) {
         Ok(before) => before,
-        Err(error) if error.is_not_found() => return Err(StoreError::Conflict { path: path.into(), now: None }),
+        Err(error) if error.is_not_found() => {
+            return Err(StoreError::Conflict {
+                path: path.into(),
+                now: None,
+            });
+        }
         Err(error) => return Err(error),
     };
     if Version::of(&before) != *expected {
@@ -165,10 +201,17 @@ pub fn replace(path: &Path, bytes: &[u8], expected: &Version, backup: Option<&Pa
         Ok(()) => {}
         // The file system cannot exchange: the moment between the comparison above and this rename stays open.
         Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => {
-            temporary.persist(&target).map_err(|error| StoreError::io("write", &target)(error.error))?;
+            temporary
+                .persist(&target)
+                .map_err(|error| StoreError::io("write", &target)(error.error))?;
             return sync_folder(folder_of(&target));
         }
-        Err(Errno::ENOENT) => return Err(StoreError::Conflict { path: path.into(), now: None }),
+        Err(Errno::ENOENT) => {
+            return Err(StoreError::Conflict {
+                path: path.into(),
+                now: None,
+            });
+        }
         Err(errno) => return Err(StoreError::io("write", &target)(errno.into())),
     }
     let displaced = fs::read(temporary.path()).map_err(StoreError::io("read", temporary.path()))?;
@@ -187,7 +230,11 @@ pub fn create_folder(path: &Path) -> Result<(), StoreError> {
     if path.is_dir() {
         return Ok(());
     }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StoreError::io("create folder", path))?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(StoreError::io("create folder", path))?;
     path.parent().map_or(Ok(()), sync_folder)
 }
 
@@ -196,7 +243,14 @@ pub fn sync_folder(path: &Path) -> Result<(), StoreError> {
     let folder = File::open(path).map_err(StoreError::io("open folder", path))?;
     match folder.sync_all() {
         // Some network file systems cannot sync a folder, and do it by themselves.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EOPNOTSUPP | libc::EBADF)) => Ok(()),
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::EINVAL | libc::EOPNOTSUPP | libc::EBADF)
+            ) =>
+        {
+            Ok(())
+        }
         result => result.map_err(StoreError::io("sync folder", path)),
     }
 }
@@ -249,7 +303,10 @@ fn prepare_new(target: &Path, bytes: &[u8]) -> Result<NamedTempFile, StoreError>
 
 fn keep_owner_and_mode(temporary: &NamedTempFile, target: &Path, old: &fs::Metadata) -> Result<(), StoreError> {
     if let Some(what) = kind_of(old.file_type()) {
-        return Err(StoreError::NotAFile { path: target.into(), what });
+        return Err(StoreError::NotAFile {
+            path: target.into(),
+            what,
+        });
     }
     let file = temporary.as_file();
     let new = file.metadata().map_err(StoreError::io("write", target))?;
@@ -284,4 +341,4 @@ impl FolderLock {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,9 +1,5 @@
 //! Parts of log files, in milliseconds and in bounded memory whatever the file's size.
-use std::{
-    fs::File,
-    os::unix::fs::FileExt,
-    path::Path,
-};
+use std::{fs::File, os::unix::fs::FileExt, path::Path};
 
 use crate::{StoreError, file};
 
@@ -51,17 +47,26 @@ pub struct Log {
 impl Log {
     /// Opens a log of our own, which is never a link.
     pub fn open(path: &Path) -> Result<Log, StoreError> {
-        Ok(Log { file: file::open_own(path)?, path: path.into() })
+        Ok(Log {
+            file: file::open_own(path)?,
+            path: path.into(),
+        })
     }
 
     /// Takes a file that was opened with care elsewhere; it must be a plain one.
     pub fn from_file(file: File, path: &Path) -> Log {
-        Log { file, path: path.into() }
+        Log {
+            file,
+            path: path.into(),
+        }
     }
 
     /// Its size now.
     pub fn size(&self) -> Result<u64, StoreError> {
-        self.file.metadata().map(|meta| meta.len()).map_err(StoreError::io("read", &self.path))
+        self.file
+            .metadata()
+            .map(|meta| meta.len())
+            .map_err(StoreError::io("read", &self.path))
     }
 
     fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, StoreError> {
@@ -111,8 +116,18 @@ impl Log {
             chunks.push(chunk);
         }
         let bytes: Vec<u8> = chunks.into_iter().rev().flatten().collect();
-        let total_lines = if start == 0 && !cut { Some(count_lines(&bytes)) } else { self.count(size)? };
-        Ok(Part { bytes, offset: start, size, total_lines, cut })
+        let total_lines = if start == 0 && !cut {
+            Some(count_lines(&bytes))
+        } else {
+            self.count(size)?
+        };
+        Ok(Part {
+            bytes,
+            offset: start,
+            size,
+            total_lines,
+            cut,
+        })
     }
 
     /// `limit` bytes from `offset` on.
@@ -121,7 +136,13 @@ impl Log {
         let offset = offset.min(size);
         let length = limit.min(MOST_BYTES).min(size - offset);
         let bytes = self.read(offset, length as usize)?;
-        Ok(Part { bytes, offset, size, total_lines: None, cut: limit > MOST_BYTES && size - offset > MOST_BYTES })
+        Ok(Part {
+            bytes,
+            offset,
+            size,
+            total_lines: None,
+            cut: limit > MOST_BYTES && size - offset > MOST_BYTES,
+        })
     }
 
     /// `count` lines from line `line` (from 1) on. Looks through the file up to there, 64 KiB at a time.
@@ -164,7 +185,13 @@ impl Log {
                 break;
             }
         }
-        Ok(Part { bytes, offset: start.unwrap_or(size), size, total_lines: self.count(size)?, cut })
+        Ok(Part {
+            bytes,
+            offset: start.unwrap_or(size),
+            size,
+            total_lines: self.count(size)?,
+            cut,
+        })
     }
 
     fn count(&self, size: u64) -> Result<Option<u64>, StoreError> {
@@ -215,12 +242,21 @@ mod tests {
             for n in 0..6 {
                 let part = tail(&path, n).unwrap();
                 let expected = all[all.len().saturating_sub(n)..].concat();
-                assert_eq!((part.text(), part.total_lines), (expected, Some(all.len() as u64)), "{content:?} {n}");
+                assert_eq!(
+                    (part.text(), part.total_lines),
+                    (expected, Some(all.len() as u64)),
+                    "{content:?} {n}"
+                );
                 assert_eq!(part.end(), content.len() as u64);
             }
             for line in 0..5 {
                 let part = lines(&path, line, 2).unwrap();
-                let expected: String = all.iter().skip((line as usize).saturating_sub(1)).take(2).copied().collect();
+                let expected: String = all
+                    .iter()
+                    .skip((line as usize).saturating_sub(1))
+                    .take(2)
+                    .copied()
+                    .collect();
                 assert_eq!(part.text(), expected, "{content:?} from {line}");
             }
         }
@@ -232,7 +268,10 @@ mod tests {
         let (_folder, path) = log(content.as_bytes());
         let all: Vec<&str> = content.split_inclusive('\n').collect();
         for n in [1, 100, 7_000, 15_000, 40_000, 50_000] {
-            assert_eq!(tail(&path, n).unwrap().text(), all[all.len().saturating_sub(n)..].concat());
+            assert_eq!(
+                tail(&path, n).unwrap().text(),
+                all[all.len().saturating_sub(n)..].concat()
+            );
         }
         assert_eq!(lines(&path, 20_000, 3).unwrap().text(), all[19_999..20_002].concat());
         assert_eq!(lines(&path, 10, 30_000).unwrap().text(), all[9..30_009].concat());
@@ -248,7 +287,10 @@ mod tests {
         file.set_len(10 << 30).unwrap();
         file.write_at(b"\nlast line\n", (10 << 30) - 11).unwrap();
         let part = tail(&path, 1).unwrap();
-        assert_eq!((part.text().as_str(), part.total_lines, part.size), ("last line\n", None, 10 << 30));
+        assert_eq!(
+            (part.text().as_str(), part.total_lines, part.size),
+            ("last line\n", None, 10 << 30)
+        );
         let long = tail(&path, 2).unwrap();
         assert!(long.cut && long.bytes.len() as u64 <= MOST_BYTES);
         assert!(lines(&path, 1, 1).unwrap().cut);

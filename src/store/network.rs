@@ -26,7 +26,10 @@ const NETWORK: &[(i64, &str)] = &[
 pub fn file_system(path: &Path) -> Option<&'static str> {
     let kind = statfs(path).ok()?.filesystem_type().0 as i64;
     // f_type is a signed word of the platform, and some numbers have the highest bit set.
-    NETWORK.iter().find(|(number, _)| *number as u32 == kind as u32).map(|(_, name)| *name)
+    NETWORK
+        .iter()
+        .find(|(number, _)| *number as u32 == kind as u32)
+        .map(|(_, name)| *name)
 }
 
 #[cfg(test)]

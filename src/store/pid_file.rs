@@ -55,7 +55,10 @@ pub fn list(path: &Path) -> Result<Vec<Instance>, StoreError> {
     };
     serde_json::from_slice::<Instances>(&bytes)
         .map(|file| file.instances)
-        .map_err(|error| StoreError::Corrupt { path: path.into(), reason: error.to_string() })
+        .map_err(|error| StoreError::Corrupt {
+            path: path.into(),
+            reason: error.to_string(),
+        })
 }
 
 /// Adds a daemon, and drops those of which `alive` says that they are gone. Its `instance` is the first number that is
@@ -136,7 +139,16 @@ mod tests {
         let pids: Vec<_> = list(&path).unwrap().iter().map(|i| i.pid).collect();
         assert_eq!(pids, [11, 12]);
         let text: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        for key in ["instance", "pid", "port", "host", "ip", "url", "start_time", "start_timestamp"] {
+        for key in [
+            "instance",
+            "pid",
+            "port",
+            "host",
+            "ip",
+            "url",
+            "start_time",
+            "start_timestamp",
+        ] {
             assert!(text["instances"][0].get(key).is_some(), "{key}");
         }
         unregister(&path, 11, |_| true).unwrap();
@@ -153,6 +165,9 @@ mod tests {
         assert!(list(&path).unwrap_err().to_string().contains("pid.json"));
         register(&path, daemon(10), |_| true).unwrap();
         assert_eq!(list(&path).unwrap().len(), 1);
-        assert_eq!(std::fs::read(folder.path().join("pid.json.broken-1")).unwrap(), b"{\"instances\":[{\"pi");
+        assert_eq!(
+            std::fs::read(folder.path().join("pid.json.broken-1")).unwrap(),
+            b"{\"instances\":[{\"pi"
+        );
     }
 }

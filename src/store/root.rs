@@ -1,7 +1,7 @@
 //! The root folder, and where each thing lies below it. No other file knows these names.
 use std::path::{Path, PathBuf};
 
-use gpuyard_core::model::{ConfigKey, Mode, RunId, Rules, Settings, TaskId};
+use gpuyard_core::model::{ConfigKey, Mode, Rules, RunId, Settings, TaskId};
 
 use crate::{StoreError, file};
 
@@ -17,14 +17,22 @@ impl Root {
     pub fn open(path: &Path) -> Result<Root, StoreError> {
         let path = std::fs::canonicalize(path).map_err(StoreError::io("open root folder", path))?;
         if !path.is_dir() {
-            return Err(StoreError::io("open root folder", path)(std::io::ErrorKind::NotADirectory.into()));
+            return Err(StoreError::io("open root folder", path)(
+                std::io::ErrorKind::NotADirectory.into(),
+            ));
         }
         Ok(Root { path })
     }
 
     /// Makes the folders of ours that are not there yet, 0700.
     pub fn prepare(&self) -> Result<(), StoreError> {
-        for folder in [self.config_dir(), self.command_dir(), self.logs(), self.state_dir(), self.tasks_dir()] {
+        for folder in [
+            self.config_dir(),
+            self.command_dir(),
+            self.logs(),
+            self.state_dir(),
+            self.tasks_dir(),
+        ] {
             file::create_folder(&folder)?;
         }
         Ok(())
@@ -102,7 +110,10 @@ impl Root {
 
     /// A path of ours as records keep it: below the root, so that the root may be moved.
     pub fn relative(&self, path: &Path) -> String {
-        path.strip_prefix(&self.path).unwrap_or(path).to_string_lossy().into_owned()
+        path.strip_prefix(&self.path)
+            .unwrap_or(path)
+            .to_string_lossy()
+            .into_owned()
     }
 
     /// A path from a record, absolute again.
@@ -131,7 +142,11 @@ impl Root {
             return beside;
         }
         let inside = self.command_dir().join(name);
-        if beside.exists() && !inside.exists() { beside } else { inside }
+        if beside.exists() && !inside.exists() {
+            beside
+        } else {
+            inside
+        }
     }
 
     /// A command file: index 0 as the rules name it, index N the same name with `_N` before its ending.
@@ -162,7 +177,10 @@ impl Root {
 
 fn stem_and_ending(path: &Path) -> (String, String) {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let ending = path.extension().map(|ending| format!(".{}", ending.to_string_lossy())).unwrap_or_default();
+    let ending = path
+        .extension()
+        .map(|ending| format!(".{}", ending.to_string_lossy()))
+        .unwrap_or_default();
     (stem, ending)
 }
 
@@ -205,7 +223,10 @@ mod tests {
         let below = |path: PathBuf| root.relative(&path);
         assert_eq!(below(root.settings_path()), "config/control_setting.yaml");
         assert_eq!(below(root.rules_path(&settings)), "config/gpu_manage.yaml");
-        let seed = Settings { target_yaml_path: "../config/gpu_manage.yaml".into(), ..Settings::default() };
+        let seed = Settings {
+            target_yaml_path: "../config/gpu_manage.yaml".into(),
+            ..Settings::default()
+        };
         assert_eq!(below(root.rules_path(&seed)), "config/gpu_manage.yaml");
         for (mode, index, name) in [
             (Mode::Single, 0, "command/command_gpu.txt"),
@@ -215,7 +236,10 @@ mod tests {
         ] {
             assert_eq!(below(root.command_path(&rules, ConfigKey { mode, index })), name);
         }
-        let key = ConfigKey { mode: Mode::Multi, index: 2 };
+        let key = ConfigKey {
+            mode: Mode::Multi,
+            index: 2,
+        };
         assert_eq!(below(root.scheduler_log(&settings, key)), "logs/scheduler_multi_2.log");
         let (run, task) = (RunId("r".into()), TaskId("t-1".into()));
         assert_eq!(below(root.task_folder(&run, &task, 2)), "logs/tasks/r/t-1/2");
@@ -225,21 +249,38 @@ mod tests {
     #[test]
     fn a_bare_name_is_found_in_both_places_and_a_path_only_in_its_own() {
         let (_folder, root) = root();
-        let rules = Rules { gpus_command_file: "elsewhere/multi".into(), ..Rules::default() };
-        let key = ConfigKey { mode: Mode::Multi, index: 4 };
+        let rules = Rules {
+            gpus_command_file: "elsewhere/multi".into(),
+            ..Rules::default()
+        };
+        let key = ConfigKey {
+            mode: Mode::Multi,
+            index: 4,
+        };
         assert_eq!(root.relative(&root.command_path(&rules, key)), "elsewhere/multi_4");
-        let key = ConfigKey { mode: Mode::Single, index: 1 };
+        let key = ConfigKey {
+            mode: Mode::Single,
+            index: 1,
+        };
         std::fs::write(root.path().join("command_gpu.txt"), "").unwrap();
         assert_eq!(root.relative(&root.command_path(&rules, key)), "command_gpu_1.txt");
         root.prepare().unwrap();
         std::fs::write(root.command_dir().join("command_gpu.txt"), "").unwrap();
-        assert_eq!(root.relative(&root.command_path(&rules, key)), "command/command_gpu_1.txt");
+        assert_eq!(
+            root.relative(&root.command_path(&rules, key)),
+            "command/command_gpu_1.txt"
+        );
     }
 
     #[test]
     fn work_dir_is_relative_to_the_root_and_null_is_its_parent() {
         let (_folder, root) = root();
-        let with = |dir: Option<&str>| root.work_dir(&Rules { work_dir: dir.map(Into::into), ..Rules::default() });
+        let with = |dir: Option<&str>| {
+            root.work_dir(&Rules {
+                work_dir: dir.map(Into::into),
+                ..Rules::default()
+            })
+        };
         assert_eq!(with(None), root.path().parent().unwrap());
         assert_eq!(with(Some("../")), root.path().parent().unwrap());
         assert_eq!(with(Some("a/./b")), root.path().join("a/b"));
@@ -264,7 +305,15 @@ mod tests {
         let index = |name| Root::command_index(first, name);
         assert_eq!(index("command_gpu.txt"), Some(0));
         assert_eq!(index("command_gpu_12.txt"), Some(12));
-        for other in ["command_gpus.txt", "command_gpu_0.txt", "command_gpu_01.txt", "command_gpu_.txt", "command_gpu_1.txt.backup", "command_gpu_x.txt", "command_gpu_99999999999.txt"] {
+        for other in [
+            "command_gpus.txt",
+            "command_gpu_0.txt",
+            "command_gpu_01.txt",
+            "command_gpu_.txt",
+            "command_gpu_1.txt.backup",
+            "command_gpu_x.txt",
+            "command_gpu_99999999999.txt",
+        ] {
             assert_eq!(index(other), None, "{other}");
         }
     }

@@ -32,18 +32,25 @@ pub fn load(path: &Path) -> Result<Rules, StoreError> {
 /// Reads the rules with their version.
 pub fn load_versioned(path: &Path) -> Result<LoadedRules, StoreError> {
     let (text, tree) = yaml::load(path)?;
-    let rules = rules::check(&tree)
-        .map_err(|errors| StoreError::Fields { path: path.into(), problems: yaml::located(&text, errors) })?;
-    Ok(LoadedRules { rules, tree, version: Version::of(text.as_bytes()) })
+    let rules = rules::check(&tree).map_err(|errors| StoreError::Fields {
+        path: path.into(),
+        problems: yaml::located(&text, errors),
+    })?;
+    Ok(LoadedRules {
+        rules,
+        tree,
+        version: Version::of(text.as_bytes()),
+    })
 }
 
 /// Changes some keys and saves. Comments, order, unknown keys and untouched lines stay. With `expected`, a file that
 /// was changed since is a [`StoreError::Conflict`].
 pub fn edit(path: &Path, changes: &Map<String, Value>, expected: Option<&Version>) -> Result<LoadedRules, StoreError> {
     let check = |tree: &Value, text: &str| {
-        rules::check(tree)
-            .map(|_| ())
-            .map_err(|errors| StoreError::Fields { path: path.into(), problems: yaml::located(text, errors) })
+        rules::check(tree).map(|_| ()).map_err(|errors| StoreError::Fields {
+            path: path.into(),
+            problems: yaml::located(text, errors),
+        })
     };
     edit_yaml(path, changes, expected, check)?;
     load_versioned(path)
@@ -60,10 +67,15 @@ pub(crate) fn edit_yaml(
     let read = Version::of(text.as_bytes());
     if let Some(expected) = expected.filter(|expected| **expected != read) {
         let _ = expected;
-        return Err(StoreError::Conflict { path: path.into(), now: Some(text) });
+        return Err(StoreError::Conflict {
+            path: path.into(),
+            now: Some(text),
+        });
     }
-    let new =
-        yaml::edit(&text, changes).map_err(|reason| StoreError::NotEditable { path: path.into(), reason })?;
+    let new = yaml::edit(&text, changes).map_err(|reason| StoreError::NotEditable {
+        path: path.into(),
+        reason,
+    })?;
     let tree = yaml::parse(&new).map_err(|wrong| wrong.at(path))?;
     check(&tree, &new)?;
     if new == text {
@@ -101,7 +113,13 @@ mod tests {
             ..Rules::default()
         };
         assert_eq!(rules, expected);
-        assert_eq!((rules.retry_config.max_retry_before_backoff, rules.retry_config.backoff_duration.0), (3, 600.0));
+        assert_eq!(
+            (
+                rules.retry_config.max_retry_before_backoff,
+                rules.retry_config.backoff_duration.0
+            ),
+            (3, 600.0)
+        );
     }
 
     #[test]
@@ -111,11 +129,22 @@ mod tests {
         std::fs::write(&path, EXAMPLE).unwrap();
         let loaded = load_versioned(&path).unwrap();
         // Whatever the example leaves out as optional is said in a comment at least.
-        let Value::Object(keys) = serde_json::to_value(Rules::default()).unwrap() else { panic!() };
+        let Value::Object(keys) = serde_json::to_value(Rules::default()).unwrap() else {
+            panic!()
+        };
         for key in keys.keys() {
             assert!(EXAMPLE.contains(&format!("{key}:")), "{key}");
         }
-        assert_eq!(loaded.rules, Rules { min_gpu: loaded.rules.min_gpu, max_gpu: loaded.rules.max_gpu, gpu_left: loaded.rules.gpu_left, memory_save_mode: true, ..Rules::default() });
+        assert_eq!(
+            loaded.rules,
+            Rules {
+                min_gpu: loaded.rules.min_gpu,
+                max_gpu: loaded.rules.max_gpu,
+                gpu_left: loaded.rules.gpu_left,
+                memory_save_mode: true,
+                ..Rules::default()
+            }
+        );
     }
 
     #[test]
@@ -126,17 +155,33 @@ mod tests {
         let before = load_versioned(&path).unwrap();
         let changes = json!({"max_gpu": 5, "retry_config": {"backoff_duration": 60}, "task_timeout": 7200});
         let after = edit(&path, changes.as_object().unwrap(), Some(&before.version)).unwrap();
-        assert_eq!((after.rules.max_gpu, after.rules.retry_config.backoff_duration.0), (5, 60.0));
+        assert_eq!(
+            (after.rules.max_gpu, after.rules.retry_config.backoff_duration.0),
+            (5, 60.0)
+        );
         let text = std::fs::read_to_string(&path).unwrap();
-        let changed: Vec<&str> = text.lines().filter(|line| !SAMPLE.lines().any(|old| old == *line)).collect();
+        let changed: Vec<&str> = text
+            .lines()
+            .filter(|line| !SAMPLE.lines().any(|old| old == *line))
+            .collect();
         assert_eq!(
             changed,
-            ["max_gpu: 5  # 用户最多用几张卡", "  backoff_duration: 60  # 退避时间 10 分钟", "task_timeout: 7200"]
+            [
+                "max_gpu: 5  # 用户最多用几张卡",
+                "  backoff_duration: 60  # 退避时间 10 分钟",
+                "task_timeout: 7200"
+            ]
         );
         let stale = edit(&path, changes.as_object().unwrap(), Some(&before.version)).unwrap_err();
         assert!(matches!(stale, StoreError::Conflict { now: Some(now), .. } if now == text));
-        let wrong = edit(&path, json!({"min_gpu": 6}).as_object().unwrap(), None).unwrap_err().to_string();
-        assert!(wrong.contains("line 14: min_gpu min_gpu (6) must not be above max_gpu (5)") || wrong.contains("min_gpu (6)"), "{wrong}");
+        let wrong = edit(&path, json!({"min_gpu": 6}).as_object().unwrap(), None)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            wrong.contains("line 14: min_gpu min_gpu (6) must not be above max_gpu (5)")
+                || wrong.contains("min_gpu (6)"),
+            "{wrong}"
+        );
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }
 
@@ -151,7 +196,13 @@ mod tests {
             std::fs::write(&path, &SAMPLE.as_bytes()[..cut]).unwrap();
             match load(&path) {
                 // Only the very last value can be shortened without being missed.
-                Ok(rules) => assert_eq!(Rules { gpus_command_file: full.gpus_command_file.clone(), ..rules }, full),
+                Ok(rules) => assert_eq!(
+                    Rules {
+                        gpus_command_file: full.gpus_command_file.clone(),
+                        ..rules
+                    },
+                    full
+                ),
                 Err(error) => assert!(error.to_string().contains("gpu_manage.yaml"), "{error}"),
             }
         }

@@ -47,17 +47,28 @@ pub fn load(path: &Path) -> Result<Settings, StoreError> {
 /// Reads the settings with their version.
 pub fn load_versioned(path: &Path) -> Result<LoadedSettings, StoreError> {
     let (text, tree) = yaml::load(path)?;
-    let settings = settings::check(&tree)
-        .map_err(|errors| StoreError::Fields { path: path.into(), problems: yaml::located(&text, errors) })?;
-    Ok(LoadedSettings { settings, tree, version: Version::of(text.as_bytes()) })
+    let settings = settings::check(&tree).map_err(|errors| StoreError::Fields {
+        path: path.into(),
+        problems: yaml::located(&text, errors),
+    })?;
+    Ok(LoadedSettings {
+        settings,
+        tree,
+        version: Version::of(text.as_bytes()),
+    })
 }
 
 /// Changes some keys and saves, as [`rules::edit`] does.
-pub fn edit(path: &Path, changes: &Map<String, Value>, expected: Option<&Version>) -> Result<LoadedSettings, StoreError> {
+pub fn edit(
+    path: &Path,
+    changes: &Map<String, Value>,
+    expected: Option<&Version>,
+) -> Result<LoadedSettings, StoreError> {
     let check = |tree: &Value, text: &str| {
-        settings::check(tree)
-            .map(|_| ())
-            .map_err(|errors| StoreError::Fields { path: path.into(), problems: yaml::located(text, errors) })
+        settings::check(tree).map(|_| ()).map_err(|errors| StoreError::Fields {
+            path: path.into(),
+            problems: yaml::located(text, errors),
+        })
     };
     edit_yaml(path, changes, expected, check)?;
     load_versioned(path)
@@ -85,7 +96,10 @@ pub fn ensure(root: &Root) -> Result<Ensured, StoreError> {
     }
     // Rules that cannot be read are shown where they belong; the command files then get their usual names.
     let rules = rules::load(&rules_path).unwrap_or_else(|_| Rules::default());
-    for (mode, text) in [(Mode::Single, commands::EXAMPLE_SINGLE), (Mode::Multi, commands::EXAMPLE_MULTI)] {
+    for (mode, text) in [
+        (Mode::Single, commands::EXAMPLE_SINGLE),
+        (Mode::Multi, commands::EXAMPLE_MULTI),
+    ] {
         let path = root.first_command_path(&rules, mode);
         if !is_there(&path) && file::folder_of(&path).is_dir() {
             create(&path, text)?;
@@ -135,8 +149,14 @@ mod tests {
         let first = ensure(&root).unwrap();
         let secret = first.new_secret.unwrap();
         assert_eq!((secret.len(), &first.settings.secret), (64, &secret));
-        assert_eq!(root.settings_path().metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(root.config_dir().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            root.settings_path().metadata().unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(
+            root.config_dir().metadata().unwrap().permissions().mode() & 0o777,
+            0o700
+        );
         let rules = rules::load(&root.rules_path(&first.settings)).unwrap();
         for mode in [Mode::Single, Mode::Multi] {
             let loaded = commands::load(&root.first_command_path(&rules, mode), mode).unwrap();
@@ -162,7 +182,9 @@ mod tests {
 
     #[test]
     fn the_example_has_every_key_and_the_defaults() {
-        let Value::Object(keys) = serde_json::to_value(Settings::default()).unwrap() else { panic!() };
+        let Value::Object(keys) = serde_json::to_value(Settings::default()).unwrap() else {
+            panic!()
+        };
         for key in keys.keys() {
             assert!(EXAMPLE.contains(&format!("{key}:")), "{key}");
         }
@@ -177,9 +199,21 @@ mod tests {
         let (_folder, root) = root();
         root.prepare().unwrap();
         for (written, meant) in [
-            ("007", "007"), ("1e5", "1e5"), ("0x1F", "0x1F"), ("12345678901234567890123", "12345678901234567890123"),
-            ("\"5\"", "5"), ("true", "true"), ("1_000", "1_000"), ("omniai315fgvr_gpu_config", "omniai315fgvr_gpu_config"),
-            ("1.50", "1.50"), ("~", ""), ("", ""), ("null", ""), ("none", "none"), ("0o17", "0o17"), ("+5", "+5"),
+            ("007", "007"),
+            ("1e5", "1e5"),
+            ("0x1F", "0x1F"),
+            ("12345678901234567890123", "12345678901234567890123"),
+            ("\"5\"", "5"),
+            ("true", "true"),
+            ("1_000", "1_000"),
+            ("omniai315fgvr_gpu_config", "omniai315fgvr_gpu_config"),
+            ("1.50", "1.50"),
+            ("~", ""),
+            ("", ""),
+            ("null", ""),
+            ("none", "none"),
+            ("0o17", "0o17"),
+            ("+5", "+5"),
         ] {
             std::fs::write(root.settings_path(), format!("port: 1\nsecret: {written}\n")).unwrap();
             assert_eq!(load(&root.settings_path()).unwrap().secret, meant, "{written}");
@@ -193,11 +227,17 @@ mod tests {
         let before = std::fs::read_to_string(root.settings_path()).unwrap();
         let changes = json!({"port": 29300, "allow-lan": false, "log-roots": ["/data"]});
         let loaded = edit(&root.settings_path(), changes.as_object().unwrap(), None).unwrap();
-        assert_eq!((loaded.settings.port, loaded.settings.allow_lan, loaded.settings.secret), (29300, false, secret));
+        assert_eq!(
+            (loaded.settings.port, loaded.settings.allow_lan, loaded.settings.secret),
+            (29300, false, secret)
+        );
         let after = std::fs::read_to_string(root.settings_path()).unwrap();
         for comment in before.lines().filter(|line| line.starts_with('#')) {
             assert!(after.contains(comment));
         }
-        assert_eq!(root.settings_path().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            root.settings_path().metadata().unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 }

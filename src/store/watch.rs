@@ -65,7 +65,14 @@ impl FileWatch {
         let watcher = watch_folders(&paths, wake.clone());
         let often = if watcher.is_some() { SAFETY } else { POLL };
         let first = paths.first().cloned().unwrap_or_default();
-        let files = paths.into_iter().map(|path| Watched { told: stamp(&path), moved: None, path }).collect();
+        let files = paths
+            .into_iter()
+            .map(|path| Watched {
+                told: stamp(&path),
+                moved: None,
+                path,
+            })
+            .collect();
         thread::Builder::new()
             .name("file-watch".into())
             .spawn(move || work(files, &wakes, often, tell))
@@ -106,7 +113,9 @@ fn watch_folders(paths: &[PathBuf], wake: Sender<Wake>) -> Option<RecommendedWat
         }
         Ok(watcher)
     };
-    watch().inspect_err(|error| tracing::warn!(%error, "cannot watch for changes: looking once a second")).ok()
+    watch()
+        .inspect_err(|error| tracing::warn!(%error, "cannot watch for changes: looking once a second"))
+        .ok()
 }
 
 fn work(mut files: Vec<Watched>, wakes: &Receiver<Wake>, often: Duration, mut tell: impl FnMut(&Path)) {
@@ -153,7 +162,11 @@ impl Watched {
             Some((moved, since)) if moved == stamp => since,
             _ => now,
         };
-        let still = if stamp.is_none_or(|stamp| stamp.2 == 0) { STILL_EMPTY } else { STILL };
+        let still = if stamp.is_none_or(|stamp| stamp.2 == 0) {
+            STILL_EMPTY
+        } else {
+            STILL
+        };
         let left = still.saturating_sub(now.duration_since(since));
         if left.is_zero() {
             (self.told, self.moved) = (stamp, None);
@@ -166,7 +179,15 @@ impl Watched {
 
 fn stamp(path: &Path) -> Stamp {
     let meta = fs::metadata(path).ok()?;
-    Some((meta.dev(), meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()))
+    Some((
+        meta.dev(),
+        meta.ino(),
+        meta.size(),
+        meta.mtime(),
+        meta.mtime_nsec(),
+        meta.ctime(),
+        meta.ctime_nsec(),
+    ))
 }
 
 #[cfg(test)]
@@ -215,7 +236,10 @@ mod tests {
             file.write_all(&[*byte]).unwrap();
         }
         drop(file);
-        assert_eq!(told.recv_timeout(DEADLINE).unwrap().as_deref(), Some("written byte by byte"));
+        assert_eq!(
+            told.recv_timeout(DEADLINE).unwrap().as_deref(),
+            Some("written byte by byte")
+        );
     }
 
     #[test]
@@ -248,8 +272,13 @@ mod tests {
         // What `new` does where no watcher can be had.
         let (wake, wakes) = channel();
         let (sender, told) = channel();
-        let files = vec![Watched { told: stamp(&path), moved: None, path: path.clone() }];
-        let thread = thread::spawn(move || work(files, &wakes, Duration::from_millis(20), move |_| drop(sender.send(()))));
+        let files = vec![Watched {
+            told: stamp(&path),
+            moved: None,
+            path: path.clone(),
+        }];
+        let thread =
+            thread::spawn(move || work(files, &wakes, Duration::from_millis(20), move |_| drop(sender.send(()))));
         fs::write(&path, "newer").unwrap();
         told.recv_timeout(DEADLINE).unwrap();
         drop(wake);
@@ -260,7 +289,11 @@ mod tests {
     fn an_empty_file_is_given_time_to_be_filled() {
         let (_folder, path) = folder();
         fs::write(&path, "").unwrap();
-        let mut file = Watched { told: None, moved: None, path: path.clone() };
+        let mut file = Watched {
+            told: None,
+            moved: None,
+            path: path.clone(),
+        };
         let start = Instant::now();
         assert!(matches!(file.look(start), Looked::Moving(left) if left == STILL_EMPTY));
         assert!(matches!(file.look(start + STILL * 2), Looked::Moving(_)));

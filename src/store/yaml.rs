@@ -5,7 +5,7 @@ use std::{cell::Cell, collections::BTreeMap, fmt, path::Path, str::FromStr};
 use gpuyard_core::model::FieldError;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-use yaml_edit::{Mapping, ScalarValue, YamlFile, YamlValue};
+use yaml_edit::{Document, Mapping, YamlFile};
 
 use crate::{FieldProblem, StoreError, file};
 
@@ -32,7 +32,11 @@ pub(crate) struct Wrong {
 
 impl Wrong {
     pub(crate) fn at(self, path: &Path) -> StoreError {
-        StoreError::Parse { path: path.into(), line: self.line, expected: self.expected }
+        StoreError::Parse {
+            path: path.into(),
+            line: self.line,
+            expected: self.expected,
+        }
     }
 }
 
@@ -42,11 +46,19 @@ pub(crate) fn parse(text: &str) -> Result<Value, Wrong> {
     check_nesting(text)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let budget = Cell::new(MOST_NODES);
-    let seed = Tree { budget: &budget, depth: 0 };
-    let mut tree = seed.deserialize(yaml_serde::Deserializer::from_str(text)).map_err(|error| {
-        let line = error.location().map_or(1, |at| at.line().max(1));
-        Wrong { line, expected: format!("expected valid YAML: {error}") }
-    })?;
+    let seed = Tree {
+        budget: &budget,
+        depth: 0,
+    };
+    let mut tree = seed
+        .deserialize(yaml_serde::Deserializer::from_str(text))
+        .map_err(|error| {
+            let line = error.location().map_or(1, |at| at.line().max(1));
+            Wrong {
+                line,
+                expected: format!("expected valid YAML: {error}"),
+            }
+        })?;
     keep_spelling(text, &mut tree);
     Ok(tree)
 }
@@ -92,7 +104,10 @@ fn check_nesting(text: &str) -> Result<(), Wrong> {
             _ => {}
         }
         if depth > MOST_DEPTH * 4 {
-            return Err(Wrong { line, expected: format!("expected at most {MOST_DEPTH} levels of nesting") });
+            return Err(Wrong {
+                line,
+                expected: format!("expected at most {MOST_DEPTH} levels of nesting"),
+            });
         }
     }
     Ok(())
@@ -109,7 +124,11 @@ impl Tree<'_> {
     fn take<E: de::Error>(&self) -> Result<(), E> {
         match self.budget.get().checked_sub(1) {
             Some(left) => self.budget.set(left),
-            None => return Err(E::custom(format!("expected at most {MOST_NODES} values, aliases unfolded"))),
+            None => {
+                return Err(E::custom(format!(
+                    "expected at most {MOST_NODES} values, aliases unfolded"
+                )));
+            }
         }
         if self.depth > MOST_DEPTH {
             return Err(E::custom(format!("expected at most {MOST_DEPTH} levels of nesting")));
@@ -118,7 +137,10 @@ impl Tree<'_> {
     }
 
     fn below(self) -> Self {
-        Tree { depth: self.depth + 1, ..self }
+        Tree {
+            depth: self.depth + 1,
+            ..self
+        }
     }
 }
 
@@ -193,7 +215,9 @@ impl<'de> Visitor<'de> for Tree<'_> {
             };
             let value = entries.next_value_seed(self.below())?;
             if map.contains_key(&key) {
-                return Err(de::Error::custom(format!("the key `{key}` stands here twice; remove one")));
+                return Err(de::Error::custom(format!(
+                    "the key `{key}` stands here twice; remove one"
+                )));
             }
             map.insert(key, value);
         }
@@ -222,8 +246,16 @@ pub(crate) fn edit(text: &str, changes: &Map<String, Value>) -> Result<String, S
     };
     // The editor writes `\n`; a file with other line ends gets its own back.
     let crlf = body.contains("\r\n");
-    let body = if crlf { body.replace("\r\n", "\n") } else { body.to_owned() };
-    let comments = |file: &YamlFile| file.comments().map(|comment| comment.text().to_owned()).collect::<Vec<_>>();
+    let body = if crlf {
+        body.replace("\r\n", "\n")
+    } else {
+        body.to_owned()
+    };
+    let comments = |file: &YamlFile| {
+        file.comments()
+            .map(|comment| comment.text().to_owned())
+            .collect::<Vec<_>>()
+    };
     let file = YamlFile::from_str(&body).map_err(|error| error.to_string())?;
     let comments_before = comments(&file);
     let document = file.ensure_document();
@@ -251,7 +283,9 @@ fn merge(tree: &mut Value, changes: &Map<String, Value>) {
     let Value::Object(map) = tree else { return };
     for (key, change) in changes {
         match (map.get_mut(key), change) {
-            (Some(old @ Value::Object(_)), Value::Object(change)) if !REPLACED.contains(&key.as_str()) => merge(old, change),
+            (Some(old @ Value::Object(_)), Value::Object(change)) if !REPLACED.contains(&key.as_str()) => {
+                merge(old, change)
+            }
             _ => {
                 map.insert(key.clone(), change.clone());
             }
@@ -273,29 +307,70 @@ fn apply(mapping: &Mapping, before: &Value, changes: &Map<String, Value>) {
                     }
                 }
                 if inner.is_empty() && !change.is_empty() {
-                    mapping.set(key.as_str(), yaml(&Value::Object(change.clone())));
+                    set(mapping, key, &Value::Object(change.clone()));
                 } else {
                     apply(&inner, old, change);
                 }
             }
-            _ => mapping.set(key.as_str(), yaml(change)),
+            _ => set(mapping, key, change),
         }
     }
 }
 
-fn yaml(value: &Value) -> YamlValue {
-    match value {
-        Value::Null => YamlValue::Scalar(ScalarValue::null()),
-        Value::Bool(b) => YamlValue::from(*b),
-        Value::Number(n) => match n.as_i64() {
-            Some(n) => YamlValue::from(n),
-            None => YamlValue::Scalar(ScalarValue::plain(n.to_string())),
-        },
-        // In double quotes whatever it is: `yes`, `007` and `a: b` stay texts for every reader.
-        Value::String(text) => YamlValue::Scalar(ScalarValue::double_quoted(text.clone())),
-        Value::Array(items) => YamlValue::Sequence(items.iter().map(yaml).collect()),
-        Value::Object(map) => YamlValue::Mapping(map.iter().map(|(key, value)| (key.clone(), yaml(value))).collect()),
+/// Sets a key to a value, lists and maps in one line. The editor copies nodes of parsed text as they are, so the text is
+/// ours: strings stand in double quotes whatever they are, so that `yes`, `007` and `a: b` stay texts for every reader.
+fn set(mapping: &Mapping, key: &str, value: &Value) {
+    let mut text = String::from("value: ");
+    flow(value, &mut text);
+    let node = Document::from_str(&text)
+        .ok()
+        .and_then(|document| document.get("value"));
+    // Where that did not parse, nothing is set, and the comparison afterwards refuses the edit.
+    if let Some(node) = node {
+        mapping.set(key, node);
     }
+}
+
+/// A value in YAML's one-line form.
+fn flow(value: &Value, out: &mut String) {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => out.push_str(&value.to_string()),
+        Value::String(text) => quoted(text, out),
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                out.push_str(if i > 0 { ", " } else { "" });
+                flow(item, out);
+            }
+            out.push(']');
+        }
+        Value::Object(map) => {
+            out.push('{');
+            for (i, (key, item)) in map.iter().enumerate() {
+                out.push_str(if i > 0 { ", " } else { "" });
+                quoted(key, out);
+                out.push_str(": ");
+                flow(item, out);
+            }
+            out.push('}');
+        }
+    }
+}
+
+/// A text in double quotes. What is not plainly visible is escaped: some of it ends lines for some readers of YAML.
+fn quoted(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c.is_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
 }
 
 /// Equal as readers see it: 3 is 3.0.
@@ -312,7 +387,13 @@ fn same(a: &Value, b: &Value) -> bool {
 
 /// The errors of fields, with the lines of their keys.
 pub(crate) fn located(text: &str, errors: Vec<FieldError>) -> Vec<FieldProblem> {
-    errors.into_iter().map(|error| FieldProblem { line: line_of(text, &error.field), error }).collect()
+    errors
+        .into_iter()
+        .map(|error| FieldProblem {
+            line: line_of(text, &error.field),
+            error,
+        })
+        .collect()
 }
 
 /// The line of a key such as `retry_config.backoff_duration`, where it stands on a line of its own.
@@ -323,7 +404,12 @@ fn line_of(text: &str, field: &str) -> Option<usize> {
         let key = part.split('[').next().unwrap_or(part);
         let next = lines.find(|(_, line)| {
             let line = line.trim_start_matches(['\u{feff}', ' ', '\t']);
-            let name = line.split(':').next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+            let name = line
+                .split(':')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .trim_matches(['"', '\'']);
             name == key && line.contains(':')
         });
         match next {

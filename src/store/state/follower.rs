@@ -47,7 +47,15 @@ pub struct Follower<R, E> {
 impl<R: Snapshot, E: Record> Follower<R, E> {
     /// Nothing has been read yet: the first look gives the snapshot.
     pub fn new(dir: &Path, run: &RunId) -> Follower<R, E> {
-        Follower { dir: dir.into(), run: run.clone(), stamp: None, generation: 0, seq: 0, offset: 0, marker: PhantomData }
+        Follower {
+            dir: dir.into(),
+            run: run.clone(),
+            stamp: None,
+            generation: 0,
+            seq: 0,
+            offset: 0,
+            marker: PhantomData,
+        }
     }
 
     /// The run.
@@ -66,13 +74,23 @@ impl<R: Snapshot, E: Record> Follower<R, E> {
             }
             // The journal is gone: a newer snapshot has come since the `stat` above.
         }
-        let Loaded { snapshot, events, findings, journal_bytes, .. } = load::load::<R, E>(&self.dir, &self.run)?;
+        let Loaded {
+            snapshot,
+            events,
+            findings,
+            journal_bytes,
+            ..
+        } = load::load::<R, E>(&self.dir, &self.run)?;
         self.generation = snapshot.generation();
         self.seq = events.last().map_or(snapshot.seq(), Record::seq);
         self.offset = journal_bytes;
         // Taken before the read: a snapshot that came in between is read again next time, which does no harm.
         self.stamp = Some(stamp);
-        Ok(Update { snapshot: Some(snapshot), events, findings })
+        Ok(Update {
+            snapshot: Some(snapshot),
+            events,
+            findings,
+        })
     }
 
     /// New lines of the journal; `None` where it is gone.
@@ -90,17 +108,29 @@ impl<R: Snapshot, E: Record> Follower<R, E> {
             .map_err(StoreError::io("read", &path))?;
         let read = journal::read::<E>(&bytes);
         self.offset += read.whole as u64;
-        let mut findings: Vec<String> =
-            read.broken.iter().map(|(_, reason)| format!("{}: a line cannot be read: {reason}", path.display())).collect();
+        let mut findings: Vec<String> = read
+            .broken
+            .iter()
+            .map(|(_, reason)| format!("{}: a line cannot be read: {reason}", path.display()))
+            .collect();
         let mut events = Vec::new();
         for event in read.events {
             if event.seq() == self.seq + 1 {
                 self.seq += 1;
                 events.push(event);
             } else if event.seq() > self.seq {
-                findings.push(format!("{}: event {} came, {} is missing", path.display(), event.seq(), self.seq + 1));
+                findings.push(format!(
+                    "{}: event {} came, {} is missing",
+                    path.display(),
+                    event.seq(),
+                    self.seq + 1
+                ));
             }
         }
-        Ok(Some(Update { snapshot: None, events, findings }))
+        Ok(Some(Update {
+            snapshot: None,
+            events,
+            findings,
+        }))
     }
 }

@@ -45,7 +45,11 @@ pub(super) struct Read<E> {
 /// Reads the whole lines of a journal. A line without its newline was torn by a crash in the middle of its write: it was
 /// never acknowledged, and does not count.
 pub(super) fn read<E: Record>(bytes: &[u8]) -> Read<E> {
-    let mut read = Read { events: Vec::new(), whole: 0, broken: Vec::new() };
+    let mut read = Read {
+        events: Vec::new(),
+        whole: 0,
+        broken: Vec::new(),
+    };
     for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let Some(line) = line.strip_suffix(b"\n") else { break };
         read.whole += line.len() + 1;
@@ -58,7 +62,10 @@ pub(super) fn read<E: Record>(bytes: &[u8]) -> Read<E> {
 }
 
 fn parse<E: Record>(line: &[u8]) -> Result<E, String> {
-    let sum = line.get(..8).and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+    let sum = line
+        .get(..8)
+        .and_then(|hex| std::str::from_utf8(hex).ok())
+        .and_then(|hex| u32::from_str_radix(hex, 16).ok());
     let (Some(sum), Some(b' ')) = (sum, line.get(8)) else {
         return Err("it has no checksum".into());
     };
@@ -78,7 +85,11 @@ fn crc32(bytes: &[u8]) -> u32 {
             let mut value = i as u32;
             let mut bit = 0;
             while bit < 8 {
-                value = if value & 1 == 1 { value >> 1 ^ 0xedb8_8320 } else { value >> 1 };
+                value = if value & 1 == 1 {
+                    value >> 1 ^ 0xedb8_8320
+                } else {
+                    value >> 1
+                };
                 bit += 1;
             }
             table[i] = value;
@@ -86,7 +97,9 @@ fn crc32(bytes: &[u8]) -> u32 {
         }
         table
     };
-    !bytes.iter().fold(!0, |sum, byte| TABLE[usize::from(sum as u8 ^ byte)] ^ sum >> 8)
+    !bytes
+        .iter()
+        .fold(!0, |sum, byte| TABLE[usize::from(sum as u8 ^ byte)] ^ sum >> 8)
 }
 
 #[cfg(test)]
@@ -103,7 +116,10 @@ mod tests {
     fn names_are_read_back() {
         let run = RunId("0198-a.b".into());
         let path = journal_path(Path::new("/s"), &run, 12);
-        assert_eq!(journal_name(path.file_name().unwrap().to_str().unwrap()), Some((run, 12)));
+        assert_eq!(
+            journal_name(path.file_name().unwrap().to_str().unwrap()),
+            Some((run, 12))
+        );
         assert_eq!(journal_name("x.journal"), None);
         assert_eq!(journal_name("x.1.journal.broken-1"), None);
     }

@@ -47,7 +47,10 @@ pub fn load<R: Snapshot, E: Record>(dir: &Path, run: &RunId) -> Result<Loaded<R,
     Ok(Loaded {
         snapshot,
         events: Vec::new(),
-        findings: vec![format!("{} is missing: events since the last snapshot are lost", path.display())],
+        findings: vec![format!(
+            "{} is missing: events since the last snapshot are lost",
+            path.display()
+        )],
         torn: false,
         journal_bytes: 0,
         snapshot_bytes,
@@ -105,11 +108,18 @@ pub(super) fn read_snapshot<R: Snapshot>(dir: &Path, run: &RunId) -> Result<(R, 
         version: u64,
     }
     let path = journal::snapshot_path(dir, run);
-    let corrupt = |reason: String| StoreError::Corrupt { path: path.clone(), reason };
+    let corrupt = |reason: String| StoreError::Corrupt {
+        path: path.clone(),
+        reason,
+    };
     let bytes = file::read_bounded(&path, MOST_BYTES)?;
     let head: Head = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
     if head.version != u64::from(R::VERSION) {
-        return Err(StoreError::UnknownVersion { path, found: head.version, known: R::VERSION });
+        return Err(StoreError::UnknownVersion {
+            path,
+            found: head.version,
+            known: R::VERSION,
+        });
     }
     let snapshot: R = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
     if snapshot.run_id() != run {
@@ -140,16 +150,25 @@ pub fn list(dir: &Path) -> Result<Vec<Listed>, StoreError> {
     for entry in entries {
         let entry = entry.map_err(StoreError::io("list folder", dir))?;
         let name = entry.file_name();
-        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
+            continue;
+        };
         let (kept, broken) = match name.rsplit_once(".broken-") {
             Some((before, number)) if number.parse::<u32>().is_ok() => (before, true),
             _ => (name, false),
         };
         let snapshot = kept.strip_suffix(".json").map(|run| RunId(run.into()));
-        let Some(run_id) = snapshot.clone().or_else(|| journal::journal_name(kept).map(|(run, _)| run)) else { continue };
-        let listed = runs
-            .entry(run_id.clone())
-            .or_insert_with(|| Listed { run_id, has_snapshot: false, broken: Vec::new() });
+        let Some(run_id) = snapshot
+            .clone()
+            .or_else(|| journal::journal_name(kept).map(|(run, _)| run))
+        else {
+            continue;
+        };
+        let listed = runs.entry(run_id.clone()).or_insert_with(|| Listed {
+            run_id,
+            has_snapshot: false,
+            broken: Vec::new(),
+        });
         if broken {
             listed.broken.push(entry.path());
         } else if snapshot.is_some() {
@@ -202,7 +221,10 @@ pub(crate) fn free_name(path: &Path) -> PathBuf {
 
 /// Removes a run's state, what was set aside included. Its attempts' folders are not ours to remove.
 pub fn remove(dir: &Path, run: &RunId) -> Result<(), StoreError> {
-    let broken = list(dir)?.into_iter().find(|listed| listed.run_id == *run).map(|listed| listed.broken);
+    let broken = list(dir)?
+        .into_iter()
+        .find(|listed| listed.run_id == *run)
+        .map(|listed| listed.broken);
     let mut paths = files(dir, run)?;
     // The snapshot last: while it is there, the run is still listed, and this can be done again.
     paths.sort_by_key(|path| path.extension().is_some_and(|ending| ending == "json"));

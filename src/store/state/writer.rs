@@ -68,7 +68,10 @@ impl<R: Snapshot, E: Record> StateStore<R, E> {
         let generation = loaded.snapshot.generation();
         let path = journal::journal_path(dir, run, generation);
         for other in load::files(dir, run)? {
-            let name = other.file_name().and_then(|name| name.to_str()).and_then(journal::journal_name);
+            let name = other
+                .file_name()
+                .and_then(|name| name.to_str())
+                .and_then(journal::journal_name);
             if name.is_some_and(|(_, of)| of != generation) {
                 fs::remove_file(&other).map_err(StoreError::io("remove", &other))?;
             }
@@ -78,13 +81,18 @@ impl<R: Snapshot, E: Record> StateStore<R, E> {
             // Kept beside, and in place too: until the new snapshot is there, the good lines of it are the state.
             let bytes = file::read_bounded(&path, u64::MAX - 1)?;
             file::create_new(&to, &bytes)?;
-            loaded.findings.push(format!("the damaged journal is kept as {}", to.display()));
+            loaded
+                .findings
+                .push(format!("the damaged journal is kept as {}", to.display()));
         }
         let mut journal = open_journal(&path, false)?;
         journal.broken = loaded.damaged;
         journal.bytes = loaded.journal_bytes;
         if loaded.torn {
-            journal.file.set_len(loaded.journal_bytes).map_err(StoreError::io("mend", &path))?;
+            journal
+                .file
+                .set_len(loaded.journal_bytes)
+                .map_err(StoreError::io("mend", &path))?;
             journal.file.sync_all().map_err(StoreError::io("sync", &path))?;
         }
         file::sync_folder(dir)?;
@@ -105,7 +113,9 @@ impl<R: Snapshot, E: Record> StateStore<R, E> {
     pub fn append(&mut self, event: &E, sync: bool) -> Result<(), StoreError> {
         let journal = &mut self.journal;
         if journal.broken {
-            return Err(StoreError::JournalBroken { path: journal.path.clone() });
+            return Err(StoreError::JournalBroken {
+                path: journal.path.clone(),
+            });
         }
         let line = journal::line(event).map_err(|error| StoreError::io("append to", &journal.path)(error.into()))?;
         if let Err(error) = journal.file.write_all(&line) {
@@ -133,7 +143,10 @@ impl<R: Snapshot, E: Record> StateStore<R, E> {
     /// Whether a snapshot should be written now: after an error, or when there is something new and rewriting is either
     /// cheap or bought by as much journal.
     pub fn snapshot_due(&self, now: Mono) -> bool {
-        if self.last_snapshot.is_some_and(|last| now.since(last) < SNAPSHOT_INTERVAL) {
+        if self
+            .last_snapshot
+            .is_some_and(|last| now.since(last) < SNAPSHOT_INTERVAL)
+        {
             return false;
         }
         self.journal.broken
@@ -143,7 +156,9 @@ impl<R: Snapshot, E: Record> StateStore<R, E> {
 
     /// When a snapshot that is not due yet for time alone will be; `None` where there is nothing to write.
     pub fn snapshot_at(&self, now: Mono) -> Option<Mono> {
-        let at = self.last_snapshot.map_or(now, |last| last.plus_millis(SNAPSHOT_INTERVAL));
+        let at = self
+            .last_snapshot
+            .map_or(now, |last| last.plus_millis(SNAPSHOT_INTERVAL));
         self.snapshot_due(at.max(now)).then_some(at.max(now))
     }
 
@@ -209,5 +224,10 @@ fn open_journal(path: &Path, empty: bool) -> Result<Journal, StoreError> {
         .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
         .open(path)
         .map_err(StoreError::io("open", path))?;
-    Ok(Journal { path: path.into(), file, bytes: 0, broken: false })
+    Ok(Journal {
+        path: path.into(),
+        file,
+        bytes: 0,
+        broken: false,
+    })
 }
