@@ -124,8 +124,11 @@ pub(super) fn port(root: &Root, host: &HostFolder, settings: &Settings, lang: La
 
 /// The GPUs, and whether every task could ever run on them.
 pub(super) fn gpus(host: &HostFolder, files: &Files, lang: Lang, findings: &mut Findings) {
-    let read = wiring::source(&files.settings, host)
-        .and_then(|source| GpuReader::spawn(source).read(clock::now(), PATIENCE).map_err(Failure::failed));
+    let read = wiring::source(&files.settings, host).and_then(|source| {
+        GpuReader::spawn(source)
+            .read(clock::now(), PATIENCE)
+            .map_err(Failure::failed)
+    });
     let snapshot = match read {
         Ok(snapshot) => snapshot,
         Err(failure) => {

@@ -401,26 +401,45 @@ mod tests {
         let me = gpuyard_exec::identity::identity(std::process::id() as i32).unwrap();
         let mut disk = OnDisk::create(&root, "single_0-20260101T000000-aaaaaa", me);
         let log = |attempt: u32| format!("logs/tasks/r/t-1/{attempt}/output.log");
-        let place = |attempt: u32| {
-            json!({"event": "placed", "task_id": "t-1", "uni_id": format!("u{attempt}"), "folder": format!("logs/tasks/r/t-1/{attempt}"), "log_path": log(attempt), "gpus": [{"index": 0, "uuid": "GPU-0"}]})
-        };
+        let place = |attempt: u32| json!({"event": "placed", "task_id": "t-1", "uni_id": format!("u{attempt}"), "folder": format!("logs/tasks/r/t-1/{attempt}"), "log_path": log(attempt), "gpus": [{"index": 0, "uuid": "GPU-0"}]});
         let end = |code: i32| json!({"event": "ended", "task_id": "t-1", "outcome": {"kind": "exited", "code": code}, "started_at": null, "finished_at": null, "peak_memory": null});
         let write = |attempt: u32, text: &str| {
             let path = root.resolve(&log(attempt));
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+            let mut file = std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .unwrap();
             file.write_all(text.as_bytes()).unwrap();
         };
         disk.add(place(1));
         write(1, "one\n");
-        let context = Context { screen: Screen::plain(), lang: Lang::En, root: folder.path().to_owned() };
-        let Verb::Logs(args) = Cli::from_words("gpuyard logs -f --exit-code single 0 1 0".split(' '), Lang::En).unwrap().verb else { panic!() };
+        let context = Context {
+            screen: Screen::plain(),
+            lang: Lang::En,
+            root: folder.path().to_owned(),
+        };
+        let Verb::Logs(args) = Cli::from_words("gpuyard logs -f --exit-code single 0 1 0".split(' '), Lang::En)
+            .unwrap()
+            .verb
+        else {
+            panic!()
+        };
         // Each step is taken only when the one before it has been printed, so nothing here depends on time.
-        let mut steps = Steps { printed: Vec::new(), step: 0, take: |step: usize| match step {
-            0 => write(1, "two\n"),
-            1 => { disk.add(end(3)); disk.add(place(2)); write(2, "three\n"); }
-            _ => disk.add(end(0)),
-        } };
+        let mut steps = Steps {
+            printed: Vec::new(),
+            step: 0,
+            take: |step: usize| match step {
+                0 => write(1, "two\n"),
+                1 => {
+                    disk.add(end(3));
+                    disk.add(place(2));
+                    write(2, "three\n");
+                }
+                _ => disk.add(end(0)),
+            },
+        };
         let code = logs(&context, &args, &mut steps).unwrap();
         assert_eq!(String::from_utf8(steps.printed).unwrap(), "one\ntwo\nthree\n");
         assert_eq!(code, 0);

@@ -141,21 +141,40 @@ pub(crate) mod samples {
 
     impl OnDisk {
         /// Writes a run with this id and scheduler.
-        pub(crate) fn create(root: &gpuyard_store::Root, id: &str, scheduler: gpuyard_core::model::ProcessIdentity) -> OnDisk {
+        pub(crate) fn create(
+            root: &gpuyard_store::Root,
+            id: &str,
+            scheduler: gpuyard_core::model::ProcessIdentity,
+        ) -> OnDisk {
             root.prepare().unwrap();
-            let mut run = machine(ConfigKey { mode: Mode::Single, index: 0 }, &[(1, &[1.0, 1.0])]).run().clone();
+            let mut run = machine(
+                ConfigKey {
+                    mode: Mode::Single,
+                    index: 0,
+                },
+                &[(1, &[1.0, 1.0])],
+            )
+            .run()
+            .clone();
             run.run_id = gpuyard_core::model::RunId(id.into());
             run.node = gpuyard_exec::identity::node();
             run.pid = scheduler.pid;
             run.scheduler = Some(scheduler);
             let store = gpuyard_store::state::StateStore::create(&root.state_dir(), &mut run).unwrap();
-            OnDisk { store, machine: Machine::new(run) }
+            OnDisk {
+                store,
+                machine: Machine::new(run),
+            }
         }
 
         /// Adds an event.
         pub(crate) fn add(&mut self, event: serde_json::Value) {
             let seq = self.machine.run().seq + 1;
-            let entry = Entry { seq, at: at(seq as i64), event: from_json(event) };
+            let entry = Entry {
+                seq,
+                at: at(seq as i64),
+                event: from_json(event),
+            };
             self.store.append(&entry, false).unwrap();
             self.machine.apply(&entry);
         }

@@ -270,7 +270,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = Root::open(folder.path()).unwrap();
         let me = identity::identity(std::process::id() as i32).unwrap();
-        let stranger = gpuyard_core::model::ProcessIdentity { start_ticks: me.start_ticks + 1, ..me.clone() };
+        let stranger = gpuyard_core::model::ProcessIdentity {
+            start_ticks: me.start_ticks + 1,
+            ..me.clone()
+        };
         let _old = OnDisk::create(&root, "single_0-20260101T000000-aaaaaa", stranger);
         let mut new = OnDisk::create(&root, "single_0-20260102T000000-aaaaaa", me);
         new.add(json!({"event": "troubled", "message": "the disk is full"}));
@@ -279,12 +282,26 @@ mod tests {
         let found = wanted(false);
         assert_eq!(found.runs.len(), 1);
         assert!(found.runs[0].running);
-        assert_eq!(found.runs[0].run.last_error.as_deref(), Some("the disk is full"), "from the journal");
-        assert!(found.troubles[0].contains("multi_0-20260101T000000-bbbbbb.json"), "{:?}", found.troubles);
+        assert_eq!(
+            found.runs[0].run.last_error.as_deref(),
+            Some("the disk is full"),
+            "from the journal"
+        );
+        assert!(
+            found.troubles[0].contains("multi_0-20260101T000000-bbbbbb.json"),
+            "{:?}",
+            found.troubles
+        );
         let all = wanted(true).runs;
         assert_eq!(all.len(), 2);
-        assert!(!all[1].running && all[1].run.state == gpuyard_core::queue::RunState::Interrupted, "its pid is another's now");
-        let key = Some(ConfigKey { mode: Mode::Multi, index: 0 });
+        assert!(
+            !all[1].running && all[1].run.state == gpuyard_core::queue::RunState::Interrupted,
+            "its pid is another's now"
+        );
+        let key = Some(ConfigKey {
+            mode: Mode::Multi,
+            index: 0,
+        });
         assert_eq!(read(&root, Wanted { key, all: true }, Lang::En).unwrap().runs.len(), 0);
     }
 }

@@ -53,7 +53,7 @@ fn show(context: &Context, args: &StatusArgs, out: &mut dyn Write) -> Result<i32
     }
     let runs = latest_first(found.runs, args.all);
     if args.json {
-        output::json(out, &json!({"schedulers": runs}))?;
+        output::json(out, &json!({"runs": runs}))?;
         return Ok(exit_code(context, args, &runs)?.unwrap_or(0));
     }
     let zone = TimeZone::system();

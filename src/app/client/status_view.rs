@@ -185,7 +185,7 @@ impl View<'_> {
                     .map(|task| task.attempt.to_string())
                     .unwrap_or_default()
                     .into(),
-                self.now_of(queue, task),
+                self.now_of(view, queue, task),
             ]);
         }
         if !table.is_empty() {
@@ -205,10 +205,10 @@ impl View<'_> {
     }
 
     /// What there is to say of a queue: its command at work, or why its head waits, or its last error.
-    fn now_of(&self, queue: &Queue, task: Option<&Task>) -> Cell {
+    fn now_of(&self, view: &RunView, queue: &Queue, task: Option<&Task>) -> Cell {
         match (queue.state, task) {
             (QueueState::Running, _) => queue.current_task.clone().unwrap_or_default().into(),
-            (QueueState::Waiting, Some(task)) => Cell::new(self.note(queue, task), Tone::Warn),
+            (QueueState::Waiting, Some(task)) => Cell::new(self.note(view, queue, task), Tone::Warn),
             (QueueState::Failed | QueueState::Stopped, _) => {
                 Cell::new(queue.last_error.clone().unwrap_or_default(), Tone::Bad)
             }
@@ -247,7 +247,7 @@ impl View<'_> {
                 .into(),
                 self.length(task).into(),
                 Cell::new(
-                    self.note(queue, task),
+                    self.note(view, queue, task),
                     if task.state == TaskState::Failed {
                         Tone::Bad
                     } else {
@@ -281,7 +281,7 @@ impl View<'_> {
     }
 
     /// Why it waits, or how it ended.
-    pub(crate) fn note(&self, queue: &Queue, task: &Task) -> String {
+    pub(crate) fn note(&self, view: &RunView, queue: &Queue, task: &Task) -> String {
         let lang = self.screen.lang;
         let mut parts = Vec::new();
         if task.removed {
@@ -301,7 +301,8 @@ impl View<'_> {
                 );
             }
         }
-        if matches!(task.state, TaskState::Pending | TaskState::Retrying) {
+        // What the last decision said of it is no longer so once nobody decides; the heading says that nobody does.
+        if (view.running || view.elsewhere) && matches!(task.state, TaskState::Pending | TaskState::Retrying) {
             parts.push(waiting_text(queue, task, self.now, lang));
         }
         if task.state != TaskState::Running {

@@ -197,7 +197,7 @@ impl View<'_> {
         let note = if waits && !view.running && !view.elsewhere {
             no_scheduler(view, lang)
         } else {
-            self.note(queue, task)
+            self.note(view, queue, task)
         };
         if task.state == TaskState::Running {
             let gpus = format::indices(&task.gpus);
