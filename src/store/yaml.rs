@@ -232,6 +232,7 @@ const REPLACED: &[&str] = &["environment"];
 /// The result has been read again and compared with what was meant; comments have been counted.
 pub(crate) fn edit(text: &str, changes: &Map<String, Value>) -> Result<String, String> {
     let before = parse(text).map_err(|wrong| format!("line {}: {}", wrong.line, wrong.expected))?;
+    let changes = &as_written(changes);
     let mut meant = match &before {
         Value::Null => Value::Object(Map::new()),
         tree => tree.clone(),
@@ -277,6 +278,21 @@ pub(crate) fn edit(text: &str, changes: &Map<String, Value>) -> Result<String, S
         Ok(_) => Err("the edit would not read back as what was asked for".into()),
         Err(wrong) => Err(format!("the edit would not read back: {}", wrong.expected)),
     }
+}
+
+/// Numbers and truth values where texts are wanted become texts, as [`keep_spelling`] will read them back.
+fn as_written(changes: &Map<String, Value>) -> Map<String, Value> {
+    let text = |value: &mut Value| {
+        if value.is_number() || value.is_boolean() {
+            *value = Value::String(value.to_string());
+        }
+    };
+    let mut changes = changes.clone();
+    changes.get_mut("secret").map(text);
+    if let Some(Value::Object(environment)) = changes.get_mut("environment") {
+        environment.values_mut().for_each(text);
+    }
+    changes
 }
 
 fn merge(tree: &mut Value, changes: &Map<String, Value>) {

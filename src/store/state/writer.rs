@@ -193,9 +193,9 @@ impl<R: Snapshot, E: Record> StateStore<R, E> {
 /// Steps one and two of a compaction. On error `run` names its old generation again.
 fn compact<R: Snapshot>(dir: &Path, run: &mut R, generation: u64) -> Result<(Journal, u64), StoreError> {
     let path = journal::journal_path(dir, run.run_id(), generation);
+    // Its entry in the folder is made durable together with the snapshot's. Should a crash keep only the latter, nothing
+    // is lost: nothing has been appended to it before this returns.
     let journal = open_journal(&path, true)?;
-    // The journal must be found by whoever reads the snapshot that names it.
-    file::sync_folder(dir)?;
     let before = run.generation();
     run.set_generation(generation);
     let snapshot = journal::snapshot_path(dir, run.run_id());
