@@ -72,7 +72,10 @@ where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + 'static,
 {
+    // What cannot be logged (a full disk, a closed pipe) is not told to stderr: that may be the very same file, and
+    // telling it to a closed one is a panic.
     tracing_subscriber::fmt::layer()
+        .log_internal_errors(false)
         .with_ansi(colored)
         .with_target(false)
         .with_timer(LocalTime)

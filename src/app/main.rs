@@ -74,7 +74,10 @@ fn carry_out(verb: Verb, context: &Context, out: &mut dyn Write) -> Result<i32, 
         Verb::Logs(args) => client::logs::logs(context, &args, out),
         Verb::Check(args) => check::check(context, &args, out),
         Verb::Completions(args) => {
-            clap_complete::generate(args.shell, &mut cli::command(context.lang), "gpuyard", out);
+            // Into memory first: clap panics where it cannot write.
+            let mut script = Vec::new();
+            clap_complete::generate(args.shell, &mut cli::command(context.lang), "gpuyard", &mut script);
+            out.write_all(&script)?;
             Ok(0)
         }
         // Its folder is missing or odd: the form that schedulers use never comes here.
@@ -95,6 +98,6 @@ fn tell(failure: &Failure, json: bool, out: &mut dyn Write) -> i32 {
         // Where stdout is gone, stderr still says it.
         let _ = output::json(out, &answer).and_then(|()| out.flush());
     }
-    eprintln!("gpuyard: {}", failure.message);
+    output::note(&failure.message);
     failure.exit.number()
 }

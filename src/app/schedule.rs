@@ -1,5 +1,8 @@
 //! `gpuyard schedule`: one command file's scheduler in this process, started by hand, by `start` or by the daemon.
-use std::{io::IsTerminal, path::PathBuf};
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+};
 
 use gpuyard_core::{model::Lang, wire::Announcement};
 use gpuyard_scheduler::{Options, Start};
@@ -8,7 +11,7 @@ use crate::{
     cli::ScheduleArgs,
     client::Context,
     failure::{Exit, Failure},
-    logging, wiring,
+    logging, output, wiring,
 };
 
 /// Runs a scheduler to its end; answers its exit code.
@@ -20,7 +23,7 @@ pub(crate) fn schedule(context: &Context, args: &ScheduleArgs) -> Result<i32, Fa
                     "Ctrl-C stops the scheduler and its tasks",
                     "按 Ctrl-C 停止调度器及其任务",
                 );
-                eprintln!("gpuyard: {said}");
+                output::note(said);
             }
             Ok(gpuyard_scheduler::run(options))
         }
@@ -85,6 +88,7 @@ fn announce(failure: &Failure) {
         code: failure.exit.code().to_owned(),
     };
     if let Ok(line) = serde_json::to_string(&refused) {
-        println!("{line}");
+        // Whoever started us may be gone by now.
+        let _ = writeln!(std::io::stdout(), "{line}");
     }
 }

@@ -10,6 +10,8 @@ mod place;
 mod reload;
 mod work;
 
+use std::io::Write;
+
 use serde_json::json;
 
 pub use options::{Options, Start, exit};
@@ -32,14 +34,14 @@ pub fn run(options: Options) -> i32 {
             Err(refusal) => {
                 tracing::error!("{refusal}");
                 if announce {
-                    println!("{}", json!({ "code": refusal.code(), "error": refusal.to_string() }));
+                    say(&json!({ "code": refusal.code(), "error": refusal.to_string() }));
                 }
                 return refusal.exit();
             }
         };
         if announce {
             let run = scheduler.journal.machine().run();
-            println!("{}", json!({ "run_id": run.run_id, "pid": run.pid }));
+            say(&json!({ "run_id": run.run_id, "pid": run.pid }));
         }
         match scheduler.work(senses).await {
             Ok(code) => code,
@@ -50,4 +52,9 @@ pub fn run(options: Options) -> i32 {
             }
         }
     })
+}
+
+/// Tells the starter. It may have died meanwhile, which is no reason to die too (`println!` would panic).
+fn say(line: &serde_json::Value) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     cli::{LogsArgs, Target},
     failure::{Exit, Failure},
-    output::format,
+    output::{self, format},
     wiring,
 };
 
@@ -228,10 +228,7 @@ fn follow(
                     task.reason.as_ref().map(|shown| shown.text.clone())
                 });
                 let why = reason.unwrap_or_else(|| lang.pick("not decided yet", "尚未决定").to_owned());
-                eprintln!(
-                    "gpuyard: {}",
-                    say!(lang, "task {id} waits: {why}", "任务 {id} 等待中：{why}")
-                );
+                output::note(say!(lang, "task {id} waits: {why}", "任务 {id} 等待中：{why}"));
                 told_waiting = true;
             }
             None => {}
@@ -240,13 +237,10 @@ fn follow(
             return Ok(if args.exit_code { exit_code(&task) } else { 0 });
         }
         if let Some(code) = exit {
-            eprintln!(
-                "gpuyard: {}",
-                lang.pick(
-                    "the attempt has ended, and no scheduler runs",
-                    "该次尝试已结束，且没有调度器在运行"
-                )
-            );
+            output::note(lang.pick(
+                "the attempt has ended, and no scheduler runs",
+                "该次尝试已结束，且没有调度器在运行",
+            ));
             return Ok(if args.exit_code { code } else { 0 });
         }
         if attended || task.live.is_some() {
@@ -285,10 +279,7 @@ fn ended_alone(root: &Root, task: &Task) -> Result<Option<i32>, Failure> {
 /// Between two attempts; on stderr, so that stdout is the logs and nothing else.
 fn announce(task: &Task, lang: Lang) {
     let (n, gpus) = (task.attempt, format::indices(&task.gpus));
-    eprintln!(
-        "gpuyard: {}",
-        say!(lang, "attempt {n}, on GPU {gpus}", "第 {n} 次尝试，GPU {gpus}")
-    );
+    output::note(say!(lang, "attempt {n}, on GPU {gpus}", "第 {n} 次尝试，GPU {gpus}"));
 }
 
 /// A scheduler's own log; followed until that scheduler ends.

@@ -49,7 +49,7 @@ fn show(context: &Context, args: &StatusArgs, out: &mut dyn Write) -> Result<i32
     let (root, lang, key) = (context.root()?, context.lang, args.key());
     let found = state::read(&root, Wanted { key, all: args.all }, lang)?;
     for trouble in &found.troubles {
-        eprintln!("gpuyard: {trouble}");
+        output::note(trouble);
     }
     let runs = latest_first(found.runs, args.all);
     if args.json {

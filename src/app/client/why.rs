@@ -30,7 +30,7 @@ pub(crate) fn why(context: &Context, args: &WhyArgs, out: &mut dyn Write) -> Res
     let all = matches!(target, Target::Task(_));
     let found = state::read(&root, Wanted { key, all }, lang)?;
     for trouble in &found.troubles {
-        eprintln!("gpuyard: {trouble}");
+        output::note(trouble);
     }
     let runs = latest_first(found.runs, all);
     let zone = TimeZone::system();

@@ -65,6 +65,11 @@ pub(crate) fn json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()
     out.write_all(b"\n")
 }
 
+/// Says something beside the answer, on stderr. Nobody need be there to hear it (`eprintln!` would panic).
+pub(crate) fn note(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "gpuyard: {text}");
+}
+
 /// Both clocks, now.
 pub(crate) fn now() -> Now {
     gpuyard_exec::clock::now()
