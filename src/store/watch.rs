@@ -2,19 +2,23 @@
 //!
 //! inotify (through `notify`) only says that it is time to look; what counts is how the file looks. Where inotify gives
 //! out, or says nothing because the folder lies on a network, looking from time to time takes its place.
+mod eyes;
+
 use std::{
-    collections::BTreeSet,
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
     thread,
     time::{Duration, Instant},
 };
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-
-use crate::{StoreError, network};
+use crate::StoreError;
+use eyes::Eyes;
 
 /// A file is acted on once it has stood unchanged for so long…
 const STILL: Duration = Duration::from_millis(200);
@@ -22,14 +26,13 @@ const STILL: Duration = Duration::from_millis(200);
 const STILL_EMPTY: Duration = Duration::from_secs(2);
 /// How often is looked where nothing tells of changes.
 const POLL: Duration = Duration::from_secs(1);
-/// How often is looked all the same: a folder may have been replaced under its watch.
+/// How often is looked all the same: whatever inotify should miss is seen then.
 const SAFETY: Duration = Duration::from_secs(30);
 
 /// Watches files until it is dropped.
 pub struct FileWatch {
-    /// `None` where inotify gave out, or would say nothing.
-    watcher: Option<RecommendedWatcher>,
     wake: Sender<Wake>,
+    polls: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -51,7 +54,7 @@ struct Watched {
 
 impl FileWatch {
     /// Calls `tell` with a path, from a thread of its own, each time that file has changed and stood still. How the
-    /// files look now is where it begins; they need not be there.
+    /// files look now is where it begins; they need not be there, and nor need their folders.
     ///
     /// # Errors
     /// Where no thread can be had. Too few inotify watches are no error: then the files are looked at once a second.
@@ -59,30 +62,30 @@ impl FileWatch {
         paths: impl IntoIterator<Item = PathBuf>,
         tell: impl FnMut(&Path) + Send + 'static,
     ) -> Result<FileWatch, StoreError> {
+        let paths: Vec<PathBuf> = paths.into_iter().collect();
         let (wake, wakes) = mpsc::channel();
         // Watching begins before the first look, so that no change falls between.
-        let paths: Vec<PathBuf> = paths.into_iter().collect();
-        let watcher = watch_folders(&paths, wake.clone());
-        let often = if watcher.is_some() { SAFETY } else { POLL };
+        let mut eyes = Eyes::new(wake.clone());
+        eyes.follow(&paths);
+        let polls = Arc::new(AtomicBool::new(eyes.are_shut()));
         let first = paths.first().cloned().unwrap_or_default();
-        let files = paths
-            .into_iter()
-            .map(|path| Watched {
-                told: stamp(&path),
-                moved: None,
-                path,
-            })
-            .collect();
+        let files = paths.into_iter().map(Watched::new).collect();
+        let worker = Worker {
+            files,
+            wakes,
+            eyes,
+            polls: polls.clone(),
+        };
         thread::Builder::new()
             .name("file-watch".into())
-            .spawn(move || work(files, &wakes, often, tell))
+            .spawn(move || worker.work(tell))
             .map_err(StoreError::io("watch", first))?;
-        Ok(FileWatch { watcher, wake })
+        Ok(FileWatch { wake, polls })
     }
 
     /// Whether the files are looked at once a second, because nothing tells of changes.
     pub fn polls(&self) -> bool {
-        self.watcher.is_none()
+        self.polls.load(Ordering::Relaxed)
     }
 }
 
@@ -93,50 +96,38 @@ impl Drop for FileWatch {
     }
 }
 
-/// Watches the folders of all files, and those that links lead to: a file that is renamed over is another file.
-fn watch_folders(paths: &[PathBuf], wake: Sender<Wake>) -> Option<RecommendedWatcher> {
-    let folders: BTreeSet<PathBuf> = paths
-        .iter()
-        .flat_map(|path| [Some(path.clone()), fs::canonicalize(path).ok()])
-        .flatten()
-        .filter_map(|path| path.parent().map(Path::to_owned))
-        .collect();
-    if let Some(kind) = folders.iter().find_map(|folder| network::file_system(folder)) {
-        tracing::info!("the files lie on {kind}, which tells of no changes by other machines: looking once a second");
-        return None;
-    }
-    let watch = || -> notify::Result<RecommendedWatcher> {
-        // Errors (an overflow, say) are a reason to look as well.
-        let mut watcher = notify::recommended_watcher(move |_| drop(wake.send(Wake::Look)))?;
-        for folder in &folders {
-            watcher.watch(folder, RecursiveMode::NonRecursive)?;
-        }
-        Ok(watcher)
-    };
-    watch()
-        .inspect_err(|error| tracing::warn!(%error, "cannot watch for changes: looking once a second"))
-        .ok()
+struct Worker {
+    files: Vec<Watched>,
+    wakes: Receiver<Wake>,
+    eyes: Eyes,
+    polls: Arc<AtomicBool>,
 }
 
-fn work(mut files: Vec<Watched>, wakes: &Receiver<Wake>, often: Duration, mut tell: impl FnMut(&Path)) {
-    loop {
-        let now = Instant::now();
-        let mut wait = often;
-        for file in &mut files {
-            match file.look(now) {
-                Looked::Still => {}
-                Looked::Moving(left) => wait = wait.min(left),
-                Looked::Settled => tell(&file.path),
+impl Worker {
+    fn work(mut self, mut tell: impl FnMut(&Path)) {
+        loop {
+            // Folders and links may have been exchanged since. First the watches, then the look: what changes after
+            // the look is told.
+            self.eyes.follow(self.files.iter().map(|file| &file.path));
+            self.polls.store(self.eyes.are_shut(), Ordering::Relaxed);
+            let now = Instant::now();
+            let mut wait = if self.eyes.are_shut() { POLL } else { SAFETY };
+            for file in &mut self.files {
+                match file.look(now) {
+                    Looked::Still => {}
+                    Looked::Moving(left) => wait = wait.min(left),
+                    Looked::Settled => tell(&file.path),
+                }
             }
-        }
-        match wakes.recv_timeout(wait) {
-            Ok(Wake::Look) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(Wake::End) | Err(RecvTimeoutError::Disconnected) => return,
-        }
-        // Many events are one reason to look.
-        while let Ok(wake) = wakes.try_recv() {
-            if matches!(wake, Wake::End) {
-                return;
+            match self.wakes.recv_timeout(wait) {
+                Ok(Wake::Look) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Wake::End) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+            // Many events are one reason to look.
+            while let Ok(wake) = self.wakes.try_recv() {
+                if matches!(wake, Wake::End) {
+                    return;
+                }
             }
         }
     }
@@ -152,6 +143,14 @@ enum Looked {
 }
 
 impl Watched {
+    fn new(path: PathBuf) -> Watched {
+        Watched {
+            told: stamp(&path),
+            moved: None,
+            path,
+        }
+    }
+
     fn look(&mut self, now: Instant) -> Looked {
         let stamp = stamp(&self.path);
         if stamp == self.told {
@@ -269,20 +268,72 @@ mod tests {
     fn without_inotify_the_files_are_looked_at() {
         let (_folder, path) = folder();
         fs::write(&path, "old").unwrap();
-        // What `new` does where no watcher can be had.
         let (wake, wakes) = channel();
         let (sender, told) = channel();
-        let files = vec![Watched {
-            told: stamp(&path),
-            moved: None,
-            path: path.clone(),
-        }];
-        let thread =
-            thread::spawn(move || work(files, &wakes, Duration::from_millis(20), move |_| drop(sender.send(()))));
+        let polls = Arc::new(AtomicBool::new(false));
+        let worker = Worker {
+            files: vec![Watched::new(path.clone())],
+            wakes,
+            eyes: Eyes::shut(),
+            polls: polls.clone(),
+        };
+        let thread = thread::spawn(move || {
+            worker.work(move |_| {
+                let _ = sender.send(());
+            });
+        });
         fs::write(&path, "newer").unwrap();
         told.recv_timeout(DEADLINE).unwrap();
+        assert!(polls.load(Ordering::Relaxed));
         drop(wake);
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_is_exchanged_is_followed() {
+        let (folder, _) = folder();
+        let (config, other) = (folder.path().join("config"), folder.path().join("other"));
+        for (dir, text) in [(&config, "old"), (&other, "of the other folder")] {
+            fs::create_dir(dir).unwrap();
+            fs::write(dir.join("file"), text).unwrap();
+        }
+        let (watch, told) = watch(&config.join("file"));
+        fs::rename(&config, folder.path().join("away")).unwrap();
+        fs::rename(&other, &config).unwrap();
+        assert_eq!(
+            told.recv_timeout(DEADLINE).unwrap().as_deref(),
+            Some("of the other folder")
+        );
+        fs::write(config.join("file"), "changed there").unwrap();
+        assert_eq!(told.recv_timeout(DEADLINE).unwrap().as_deref(), Some("changed there"));
+        assert!(!watch.polls());
+    }
+
+    #[test]
+    fn a_link_that_is_turned_elsewhere_is_followed() {
+        let (folder, path) = folder();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["one", "two"] {
+            fs::create_dir(at(name)).unwrap();
+            fs::write(at(name).join("target"), name).unwrap();
+        }
+        std::os::unix::fs::symlink("one/target", &path).unwrap();
+        let (_watch, told) = watch(&path);
+        std::os::unix::fs::symlink("two/target", at("new link")).unwrap();
+        fs::rename(at("new link"), &path).unwrap();
+        assert_eq!(told.recv_timeout(DEADLINE).unwrap().as_deref(), Some("two"));
+        fs::write(at("two").join("target"), "changed there").unwrap();
+        assert_eq!(told.recv_timeout(DEADLINE).unwrap().as_deref(), Some("changed there"));
+    }
+
+    #[test]
+    fn folders_that_are_not_there_yet_are_waited_for() {
+        let (folder, _) = folder();
+        let path = folder.path().join("a/b/file");
+        let (_watch, told) = watch(&path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "there").unwrap();
+        assert_eq!(told.recv_timeout(DEADLINE).unwrap().as_deref(), Some("there"));
     }
 
     #[test]
