@@ -4,16 +4,9 @@
 //! wants to see, and fails when that does not come.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types)]
 
-mod cli;
-mod contention;
 mod crash;
-mod daemon;
-mod disk;
 mod edits;
-mod nvml;
 mod retries;
-mod runners;
 mod samples;
-mod scale;
 mod stop;
 mod yard;

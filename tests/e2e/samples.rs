@@ -36,10 +36,18 @@ fn lab() -> Yard {
     let rules = fixture("config/gpu_manage.yaml");
     let there = r#""/home/hdl/project/fgvr_test_new""#;
     assert_eq!(rules.matches(there).count(), 1);
-    fs::write(yard.rules_file(), rules.replace(there, &format!("\"{}\"", yard.work.display()))).unwrap();
+    fs::write(
+        yard.rules_file(),
+        rules.replace(there, &format!("\"{}\"", yard.work.display())),
+    )
+    .unwrap();
     for config in [SINGLE, MULTI, Config("single", 1)] {
         let path = yard.command_file(config);
-        fs::write(&path, fixture(&format!("command/{}", path.file_name().unwrap().to_str().unwrap()))).unwrap();
+        fs::write(
+            &path,
+            fixture(&format!("command/{}", path.file_name().unwrap().to_str().unwrap())),
+        )
+        .unwrap();
     }
     let conda = yard.base().join("home/miniconda3");
     let python = conda.join("envs/finer_dynamic/bin/python");
@@ -52,7 +60,10 @@ fn lab() -> Yard {
 }
 
 fn at(marks: &[Mark], event: &str, name: &str) -> u64 {
-    let found: Vec<&Mark> = marks.iter().filter(|mark| mark.event == event && mark.name == name).collect();
+    let found: Vec<&Mark> = marks
+        .iter()
+        .filter(|mark| mark.event == event && mark.name == name)
+        .collect();
     assert_eq!(found.len(), 1, "{event} of {name}: {marks:#?}");
     found[0].at
 }
@@ -61,7 +72,9 @@ fn at(marks: &[Mark], event: &str, name: &str) -> u64 {
 #[test]
 fn both_files_run_to_the_end() {
     let yard = lab();
-    let before: Vec<_> = [SINGLE, MULTI].map(|config| fs::read(yard.command_file(config)).unwrap()).into();
+    let before: Vec<_> = [SINGLE, MULTI]
+        .map(|config| fs::read(yard.command_file(config)).unwrap())
+        .into();
     let mut schedulers = [SINGLE, MULTI].map(|config| yard.schedule(config));
     for scheduler in &mut schedulers {
         assert_eq!(scheduler.wait(), 0, "{}", scheduler.output());
@@ -71,11 +84,18 @@ fn both_files_run_to_the_end() {
     for mode in ["single", "multi"] {
         for queue in [1, 2] {
             let name = |process| format!("{mode}/{queue}/{process}");
-            assert!(at(&marks, "end", &name(0)) <= at(&marks, "start", &name(1)), "queue {queue} of {mode} is out of order");
+            assert!(
+                at(&marks, "end", &name(0)) <= at(&marks, "start", &name(1)),
+                "queue {queue} of {mode} is out of order"
+            );
         }
         // The stand-in of a queue's first task waits for those of the other two: that they ended says it.
-        let last_start = (1..=3).map(|queue| at(&marks, "start", &format!("{mode}/{queue}/0"))).max();
-        let first_end = (1..=3).map(|queue| at(&marks, "end", &format!("{mode}/{queue}/0"))).min();
+        let last_start = (1..=3)
+            .map(|queue| at(&marks, "start", &format!("{mode}/{queue}/0")))
+            .max();
+        let first_end = (1..=3)
+            .map(|queue| at(&marks, "end", &format!("{mode}/{queue}/0")))
+            .min();
         assert!(last_start <= first_end);
     }
     let mut keys: Vec<&str> = marks.iter().map(|mark| mark.uni_id.as_str()).collect();
@@ -84,14 +104,28 @@ fn both_files_run_to_the_end() {
     assert_eq!(keys.len(), 10, "each attempt has a key of its own");
     for config in [SINGLE, MULTI] {
         let run = yard.run(config);
-        assert_eq!((&run["state"], &run["total_tasks"], &run["completed_tasks"]), (&"completed".into(), &5.into(), &5.into()), "{run:#}");
+        assert_eq!(
+            (&run["state"], &run["total_tasks"], &run["completed_tasks"]),
+            (&"completed".into(), &5.into(), &5.into()),
+            "{run:#}"
+        );
         let task = &run["queues"]["1"]["processes"][1];
         assert_eq!((&task["exit_code"], &task["attempt"]), (&0.into(), &1.into()));
-        assert!(yard.log(task).contains(&format!("ran in {}", yard.work.display())), "{}", yard.log(task));
+        assert!(
+            yard.log(task).contains(&format!("ran in {}", yard.work.display())),
+            "{}",
+            yard.log(task)
+        );
     }
-    let after: Vec<_> = [SINGLE, MULTI].map(|config| fs::read(yard.command_file(config)).unwrap()).into();
+    let after: Vec<_> = [SINGLE, MULTI]
+        .map(|config| fs::read(yard.command_file(config)).unwrap())
+        .into();
     assert!(before == after, "a scheduler must not touch command files");
-    assert!(yard.leases().is_empty(), "no lease outlives its attempt: {:?}", yard.leases());
+    assert!(
+        yard.leases().is_empty(),
+        "no lease outlives its attempt: {:?}",
+        yard.leases()
+    );
 }
 
 /// A file that holds only comments is a file of no tasks: done at once.
@@ -128,7 +162,10 @@ fn placeholders_and_environment_reach_the_task() {
         "GPUYARD_PROCESS=0".into(),
         "GPUYARD_ATTEMPT=1".into(),
         "GPUYARD_GPUS=0,1".into(),
-        format!("GPUYARD_LOG={}", yard.attempt_folder(&task).join("output.log").display()),
+        format!(
+            "GPUYARD_LOG={}",
+            yard.attempt_folder(&task).join("output.log").display()
+        ),
     ] {
         assert!(log.lines().any(|found| found == line), "no line {line:?} in\n{log}");
     }

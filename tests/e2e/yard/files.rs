@@ -13,7 +13,13 @@ pub(crate) struct Block {
 
 /// A block whose command is the yard's `task.sh` (or, with a `$` in front, any shell): one GPU, 1 GiB.
 pub(crate) fn task(queue: u64, command: &str) -> Block {
-    Block { queue, commands: Vec::new(), gpus: 1, memory: 1.0 }.then(command)
+    Block {
+        queue,
+        commands: Vec::new(),
+        gpus: 1,
+        memory: 1.0,
+    }
+    .then(command)
 }
 
 impl Block {
@@ -52,14 +58,22 @@ impl Block {
 impl Yard {
     /// Where a command file is.
     pub(crate) fn command_file(&self, Config(mode, index): Config) -> PathBuf {
-        let stem = if mode == "single" { "command_gpu" } else { "command_gpus" };
+        let stem = if mode == "single" {
+            "command_gpu"
+        } else {
+            "command_gpus"
+        };
         let number = if index == 0 { String::new() } else { format!("_{index}") };
         self.root.join(format!("command/{stem}{number}.txt"))
     }
 
     /// The text of a command file of these blocks.
     pub(crate) fn text(Config(mode, _): Config, blocks: &[Block]) -> String {
-        blocks.iter().map(|block| block.text(mode)).collect::<Vec<_>>().join("\n")
+        blocks
+            .iter()
+            .map(|block| block.text(mode))
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// Writes a command file, as an editor that truncates and writes.

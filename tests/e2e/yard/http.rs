@@ -26,7 +26,11 @@ pub(crate) struct Daemon {
 
 /// A port that is free just now.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 impl Yard {
@@ -34,7 +38,9 @@ impl Yard {
     pub(crate) fn settings(&self, port: u16) {
         let path = self.root.join("config/control_setting.yaml");
         if !path.exists() {
-            let text = format!("target-yaml-path: gpu_manage.yaml\nlog-dir: logs\nport: {port}\nallow-lan: false\nbind-address: 127.0.0.1\nlog-level: info\nsecret: \"{SECRET}\"\n");
+            let text = format!(
+                "target-yaml-path: gpu_manage.yaml\nlog-dir: logs\nport: {port}\nallow-lan: false\nbind-address: 127.0.0.1\nlog-level: info\nsecret: \"{SECRET}\"\n"
+            );
             fs::write(path, text).unwrap();
         }
     }
@@ -53,7 +59,11 @@ impl Yard {
         let port = wait_for("the daemon answers", || {
             assert!(program.runs(), "the daemon ended: {}", program.output());
             let port = self.instance(pid)?["port"].as_u64()? as u16;
-            agent.get(format!("http://127.0.0.1:{port}/api/health")).call().ok().map(|_| port)
+            agent
+                .get(format!("http://127.0.0.1:{port}/api/health"))
+                .call()
+                .ok()
+                .map(|_| port)
         });
         Daemon { program, port, agent }
     }
@@ -62,7 +72,11 @@ impl Yard {
     pub(crate) fn instance(&self, pid: i32) -> Option<Value> {
         let text = fs::read(self.root.join("logs/pid.json")).ok()?;
         let file: Value = serde_json::from_slice(&text).unwrap();
-        file["instances"].as_array()?.iter().find(|instance| instance["pid"] == json!(pid)).cloned()
+        file["instances"]
+            .as_array()?
+            .iter()
+            .find(|instance| instance["pid"] == json!(pid))
+            .cloned()
     }
 }
 
@@ -107,7 +121,11 @@ impl Daemon {
     #[track_caller]
     pub(crate) fn begin(&self, Config(mode, index): Config) -> i32 {
         let answer = self.post(&format!("/api/scheduler/{mode}/start?config_index={index}"), &json!({}));
-        assert_eq!((answer.status, &answer.body["success"]), (200, &json!(true)), "{answer:?}");
+        assert_eq!(
+            (answer.status, &answer.body["success"]),
+            (200, &json!(true)),
+            "{answer:?}"
+        );
         answer.body["pid"].as_i64().unwrap() as i32
     }
 
@@ -117,7 +135,11 @@ impl Daemon {
         let answer = self.get(&format!("/api/scheduler/{mode}/state?config_index={index}"));
         assert_eq!(answer.status, 200, "{answer:?}");
         let pid = answer.body["pid"].as_i64().map(|pid| pid as i32);
-        if answer.body["running"] == json!(true) { pid } else { None }
+        if answer.body["running"] == json!(true) {
+            pid
+        } else {
+            None
+        }
     }
 }
 
@@ -126,5 +148,8 @@ fn answer(path: &str, response: Result<Response<ureq::Body>, ureq::Error>) -> An
     let mut response = response.unwrap_or_else(|error| panic!("{path}: {error}"));
     let status = response.status().as_u16();
     let text = response.body_mut().read_to_string().unwrap_or_default();
-    Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) }
+    Answer {
+        status,
+        body: serde_json::from_str(&text).unwrap_or(Value::Null),
+    }
 }

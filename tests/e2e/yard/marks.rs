@@ -24,7 +24,9 @@ pub(crate) struct Mark {
 
 fn parse(line: &str) -> Option<Mark> {
     let words: Vec<&str> = line.split(' ').collect();
-    let [event, name, uni_id, gpus, memory, pid, at] = words[..] else { return None };
+    let [event, name, uni_id, gpus, memory, pid, at] = words[..] else {
+        return None;
+    };
     Some(Mark {
         event: event.to_owned(),
         name: name.to_owned(),
@@ -41,12 +43,18 @@ impl Yard {
     pub(crate) fn marks(&self) -> Vec<Mark> {
         let text = fs::read_to_string(self.work.join("marks")).unwrap();
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        whole.lines().map(|line| parse(line).unwrap_or_else(|| panic!("not a mark: {line}"))).collect()
+        whole
+            .lines()
+            .map(|line| parse(line).unwrap_or_else(|| panic!("not a mark: {line}")))
+            .collect()
     }
 
     /// Marks of one event of one task.
     pub(crate) fn marks_of(&self, event: &str, name: &str) -> Vec<Mark> {
-        self.marks().into_iter().filter(|mark| mark.event == event && mark.name == name).collect()
+        self.marks()
+            .into_iter()
+            .filter(|mark| mark.event == event && mark.name == name)
+            .collect()
     }
 
     /// How often a task was started, by its own marks.
@@ -62,18 +70,26 @@ impl Yard {
     /// Waits until a task has begun, and returns its mark.
     #[track_caller]
     pub(crate) fn started(&self, name: &str) -> Mark {
-        wait_for(&format!("task {name} starts"), || self.marks_of("start", name).into_iter().next())
+        wait_for(&format!("task {name} starts"), || {
+            self.marks_of("start", name).into_iter().next()
+        })
     }
 
     /// Names of tasks in the order in which they began.
     pub(crate) fn order(&self) -> Vec<String> {
-        self.marks().into_iter().filter(|mark| mark.event == "start").map(|mark| mark.name).collect()
+        self.marks()
+            .into_iter()
+            .filter(|mark| mark.event == "start")
+            .map(|mark| mark.name)
+            .collect()
     }
 
     /// Number of the last line that a ticking task has written.
     pub(crate) fn last_tick(&self, log: &std::path::Path) -> Option<u64> {
         let text = fs::read_to_string(log).ok()?;
-        text.lines().rev().find_map(|line| line.split_once(" tick ")?.1.parse().ok())
+        text.lines()
+            .rev()
+            .find_map(|line| line.split_once(" tick ")?.1.parse().ok())
     }
 }
 
@@ -123,7 +139,13 @@ pub(crate) fn whole_leases_never_overlap(marks: &[Mark]) -> usize {
     for (gpu, mut list) in by_gpu {
         list.sort_by_key(|span| span.0);
         for pair in list.windows(2) {
-            assert!(pair[0].1 <= pair[1].0, "GPU {gpu} was given twice: {:?} until {}, then {:?}", pair[0].2, pair[0].1, pair[1].2);
+            assert!(
+                pair[0].1 <= pair[1].0,
+                "GPU {gpu} was given twice: {:?} until {}, then {:?}",
+                pair[0].2,
+                pair[0].1,
+                pair[1].2
+            );
         }
     }
     spans.len()
@@ -137,10 +159,18 @@ pub(crate) fn packed_memory_fits(marks: &[Mark], gib: f64) -> usize {
     for (from, _, mark) in &spans {
         for gpu in &mark.gpus {
             // The sum can be too large only at a moment when something starts.
-            let there = spans.iter().filter(|(start, end, other)| other.gpus.contains(gpu) && start <= from && from < end);
+            let there = spans
+                .iter()
+                .filter(|(start, end, other)| other.gpus.contains(gpu) && start <= from && from < end);
             let claims: Vec<&Mark> = there.map(|(_, _, other)| other).collect();
-            let sum: f64 = claims.iter().map(|other| other.memory.expect("a packed task names its memory")).sum();
-            assert!(sum <= gib, "GPU {gpu} has {gib} GiB and {sum} were promised: {claims:#?}");
+            let sum: f64 = claims
+                .iter()
+                .map(|other| other.memory.expect("a packed task names its memory"))
+                .sum();
+            assert!(
+                sum <= gib,
+                "GPU {gpu} has {gib} GiB and {sum} were promised: {claims:#?}"
+            );
             most_at_once = most_at_once.max(claims.len());
         }
     }

@@ -78,17 +78,28 @@ impl Yard {
         fs::write(&script, include_str!("task.sh")).unwrap();
         fs::write(work.join("marks"), "").unwrap();
         let environment = BTreeMap::from(
-            [("HOME", home.to_str().unwrap()), ("GPUYARD_GPU_SOURCE", &format!("simulated:{gpus}"))]
-                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+            [
+                ("HOME", home.to_str().unwrap()),
+                ("GPUYARD_GPU_SOURCE", &format!("simulated:{gpus}")),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
-        let yard = Yard { temp, root, work, host, environment: RefCell::new(environment) };
+        let yard = Yard {
+            temp,
+            root,
+            work,
+            host,
+            environment: RefCell::new(environment),
+        };
         yard.rules(&[]);
         yard
     }
 
     /// Sets a variable for programs that are started from now on.
     pub(crate) fn set(&self, name: &str, value: impl AsRef<str>) {
-        self.environment.borrow_mut().insert(name.to_owned(), value.as_ref().to_owned());
+        self.environment
+            .borrow_mut()
+            .insert(name.to_owned(), value.as_ref().to_owned());
     }
 
     /// A folder of the test's own.
@@ -131,8 +142,15 @@ impl Yard {
     #[track_caller]
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         let output = self.ask(args);
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "gpuyard {args:?}: {}\n{out}\n{err}", output.status);
+        let (out, err) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        assert!(
+            output.status.success(),
+            "gpuyard {args:?}: {}\n{out}\n{err}",
+            output.status
+        );
         serde_json::from_str(&out).unwrap_or_else(|error| panic!("gpuyard {args:?}: {error}\n{out}\n{err}"))
     }
 
@@ -156,7 +174,13 @@ impl Yard {
     pub(crate) fn socket(&self, config: Config) -> PathBuf {
         let meta = fs::metadata(&self.root).unwrap();
         let user = self.host.join(format!("u{}", nix::unistd::geteuid()));
-        user.join(format!("{:x}-{:x}-{}_{}.sock", meta.dev(), meta.ino(), config.0, config.1))
+        user.join(format!(
+            "{:x}-{:x}-{}_{}.sock",
+            meta.dev(),
+            meta.ino(),
+            config.0,
+            config.1
+        ))
     }
 
     /// One request to a scheduler's control socket, and its answer.
@@ -173,7 +197,9 @@ impl Yard {
     /// Waits until a scheduler listens at its control socket.
     #[track_caller]
     pub(crate) fn listens(&self, config: Config) {
-        wait_until("the scheduler listens", || UnixStream::connect(self.socket(config)).is_ok());
+        wait_until("the scheduler listens", || {
+            UnixStream::connect(self.socket(config)).is_ok()
+        });
     }
 
     /// The last run of a command file, as `gpuyard status` shows it; `None` where there is none yet.
@@ -208,16 +234,25 @@ impl Yard {
 
     /// Waits until a task is as wanted, and returns it.
     #[track_caller]
-    pub(crate) fn wait_task(&self, config: Config, (queue, place): (u64, usize), what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_task(
+        &self,
+        config: Config,
+        (queue, place): (u64, usize),
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         wait_for(what, || {
             let run = self.try_run(config)?;
-            Some(run["queues"][queue.to_string()]["processes"][place].clone()).filter(|task| task.is_object() && wanted(task))
+            Some(run["queues"][queue.to_string()]["processes"][place].clone())
+                .filter(|task| task.is_object() && wanted(task))
         })
     }
 
     /// The folder of a task's last attempt.
     pub(crate) fn attempt_folder(&self, task: &Value) -> PathBuf {
-        let log = task["log_path"].as_str().unwrap_or_else(|| panic!("never started: {task:#}"));
+        let log = task["log_path"]
+            .as_str()
+            .unwrap_or_else(|| panic!("never started: {task:#}"));
         self.root.join(log).parent().unwrap().to_owned()
     }
 
@@ -236,7 +271,10 @@ impl Yard {
     /// Leases that lie in the host folder.
     pub(crate) fn leases(&self) -> Vec<PathBuf> {
         let files = fs::read_dir(&self.host).into_iter().flatten().flatten();
-        files.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "lease")).collect()
+        files
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|e| e == "lease"))
+            .collect()
     }
 
     /// Every process that the yard started, by its environment.
@@ -261,9 +299,20 @@ impl Yard {
     fn tell(&self) {
         eprintln!("──── what was in {} ────", self.base().display());
         let mut files = vec![self.work.join("marks")];
-        let logs = fs::read_dir(self.root.join("logs")).into_iter().flatten().flatten().map(|entry| entry.path());
-        let outputs = fs::read_dir(self.base()).into_iter().flatten().flatten().map(|entry| entry.path());
-        files.extend(logs.chain(outputs).filter(|path| path.extension().is_some_and(|e| e == "log" || e == "out")));
+        let logs = fs::read_dir(self.root.join("logs"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
+        let outputs = fs::read_dir(self.base())
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
+        files.extend(
+            logs.chain(outputs)
+                .filter(|path| path.extension().is_some_and(|e| e == "log" || e == "out")),
+        );
         for path in files {
             let text = String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).into_owned();
             let lines: Vec<&str> = text.lines().collect();
@@ -273,7 +322,11 @@ impl Yard {
             }
         }
         let status = self.ask(&["status", "--all", "--color", "never"]);
-        eprintln!("──── status\n{}{}", String::from_utf8_lossy(&status.stdout), String::from_utf8_lossy(&status.stderr));
+        eprintln!(
+            "──── status\n{}{}",
+            String::from_utf8_lossy(&status.stdout),
+            String::from_utf8_lossy(&status.stderr)
+        );
     }
 }
 
@@ -317,7 +370,10 @@ pub(crate) fn skip(why: &str) {
 
 /// A real `python3` (not a shim that wants the caller's home), or `None`.
 pub(crate) fn python() -> Option<String> {
-    let output = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().ok()?;
+    let output = Command::new("python3")
+        .args(["-c", "import sys; print(sys.executable)"])
+        .output()
+        .ok()?;
     let path = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     Path::new(&path).is_file().then_some(path)
 }

@@ -28,8 +28,14 @@ impl Program {
         let output = folder.join(format!("{}-{name}.out", NUMBER.fetch_add(1, Ordering::Relaxed)));
         let file = File::create(&output).unwrap();
         command.stdout(file.try_clone().unwrap()).stderr(file);
-        let child = command.spawn().unwrap_or_else(|error| panic!("start {command:?}: {error}"));
-        Program { child, output, status: None }
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("start {command:?}: {error}"));
+        Program {
+            child,
+            output,
+            status: None,
+        }
     }
 
     /// Its pid.
@@ -73,7 +79,9 @@ impl Program {
     /// Waits until it has printed something.
     #[track_caller]
     pub(crate) fn says(&self, what: &str) {
-        wait_for(&format!("it says {what:?}"), || self.output().contains(what).then_some(()));
+        wait_for(&format!("it says {what:?}"), || {
+            self.output().contains(what).then_some(())
+        });
     }
 }
 
@@ -102,7 +110,10 @@ pub(crate) fn parent(pid: i32) -> Option<i32> {
 
 /// Every pid that there is.
 fn pids() -> impl Iterator<Item = i32> {
-    fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// Its living children.
@@ -115,7 +126,10 @@ pub(crate) fn branded(variable: &str) -> Vec<i32> {
     let own = std::process::id() as i32;
     let is = |pid: &i32| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        *pid != own && environment.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes())
+        *pid != own
+            && environment
+                .split(|byte| *byte == 0)
+                .any(|entry| entry == variable.as_bytes())
     };
     pids().filter(is).collect()
 }
@@ -123,5 +137,6 @@ pub(crate) fn branded(variable: &str) -> Vec<i32> {
 /// Bytes that a process has handed to the system to write so far; `None` once it is gone.
 pub(crate) fn written(pid: i32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("wchar: ")?.trim().parse().ok())
+    text.lines()
+        .find_map(|line| line.strip_prefix("wchar: ")?.trim().parse().ok())
 }

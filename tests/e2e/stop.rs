@@ -1,0 +1,187 @@
+//! Ways to end a scheduler or a task, and what is there afterwards.
+use nix::sys::signal::{SIGINT, SIGTERM};
+use serde_json::{Value, json};
+
+use crate::yard::{SINGLE, Yard, alive, task, wait_for, wait_until};
+
+fn state(task: &Value) -> &str {
+    task["state"].as_str().unwrap()
+}
+
+fn id(task: &Value) -> &str {
+    task["task_id"].as_str().unwrap()
+}
+
+/// TERM to the scheduler, TERM to the task, and after the grace KILL to all of it: the child in a session of its own and
+/// the one that double-forked out of the tree too.
+#[test]
+fn a_stop_ends_all_that_a_task_started() {
+    let yard = Yard::new("1x24GiB");
+    yard.rules(&[("stop_grace", "0.3"), ("retry_config.max_retries", "5")]);
+    yard.commands(SINGLE, &[task(1, "stubborn a"), task(1, "run never")]);
+    let mut scheduler = yard.schedule(SINGLE);
+    yard.started("a");
+    let family: Vec<i32> = wait_for("both children", || {
+        let children = yard.marks_of("child", "a");
+        (children.len() == 2).then(|| children.iter().map(|mark| mark.pid).collect())
+    });
+    scheduler.signal(SIGTERM);
+    assert_eq!(scheduler.wait(), 130);
+    assert!(
+        !yard.marks_of("term", "a").is_empty(),
+        "it was asked before it was killed"
+    );
+    for pid in family {
+        assert!(!alive(pid), "{pid} lives on");
+    }
+    assert_eq!(
+        (yard.starts("a"), yard.starts("never")),
+        (1, 0),
+        "what was stopped is not tried again"
+    );
+    let run = yard.run(SINGLE);
+    assert_eq!(run["state"], "stopped", "{run:#}");
+    let stopped = yard.task(SINGLE, 1, 0);
+    assert_eq!(state(&stopped), "stopped");
+    assert_eq!(
+        yard.record(&stopped, "exit.json")["outcome"],
+        json!({"kind": "stopped"})
+    );
+    assert!(yard.leases().is_empty(), "{:?}", yard.leases());
+    wait_until("nothing of it is left", || yard.processes().is_empty());
+}
+
+/// Ctrl-C at the terminal is a stop too.
+#[test]
+fn an_interrupt_is_a_stop() {
+    let yard = Yard::new("1x24GiB");
+    yard.commands(SINGLE, &[task(1, "hold a")]);
+    let mut scheduler = yard.schedule(SINGLE);
+    yard.started("a");
+    scheduler.signal(SIGINT);
+    assert_eq!(scheduler.wait(), 130);
+    assert_eq!(state(&yard.task(SINGLE, 1, 0)), "stopped");
+}
+
+/// Drain: what runs may finish, nothing else starts; `--resume` goes on from there.
+#[test]
+fn a_drain_lets_tasks_finish_and_starts_none() {
+    let yard = Yard::new("1x24GiB");
+    yard.commands(SINGLE, &[task(1, "hold a"), task(1, "run b"), task(2, "run c")]);
+    let mut scheduler = yard.schedule(SINGLE);
+    let first = wait_for("one of them starts", || yard.order().first().cloned());
+    assert_eq!(first, "a");
+    let output = yard.ask(&["stop", "single", "0", "--drain"]);
+    assert!(output.status.success(), "{output:?}");
+    yard.wait_run(SINGLE, "it drains", |run| run["state"] == "draining");
+    assert!(scheduler.runs());
+    yard.go("a");
+    assert_eq!(scheduler.wait(), 130);
+    assert_eq!(yard.order(), ["a"]);
+    assert_eq!(state(&yard.task(SINGLE, 1, 0)), "completed");
+    assert_eq!(yard.schedule_with(SINGLE, &["--resume"]).wait(), 0);
+    let mut order = yard.order();
+    order.sort_unstable();
+    assert_eq!(order, ["a", "b", "c"]);
+}
+
+/// Detach: the task goes on alone, and the next start takes it back instead of starting it again.
+#[test]
+fn a_detached_task_is_taken_back_by_the_next_start() {
+    let yard = Yard::new("1x24GiB");
+    yard.commands(SINGLE, &[task(1, "tick a"), task(1, "run b"), task(2, "run c")]);
+    let mut scheduler = yard.schedule(SINGLE);
+    let mark = yard.started("a");
+    assert!(
+        yard.ask(&["stop", "single", "0", "--detach", "--wait"])
+            .status
+            .success()
+    );
+    assert_eq!(scheduler.wait(), 0);
+    assert!(alive(mark.pid));
+    assert_eq!(yard.run(SINGLE)["state"], "interrupted");
+    assert_eq!(yard.leases().len(), 1, "its GPU is still its own");
+    let mut next = yard.schedule(SINGLE);
+    let taken = yard.wait_task(SINGLE, (1, 0), "it is taken back", |task| state(task) == "running");
+    assert_eq!(
+        yard.record(&taken, "attempt.json")["uni_id"].as_str(),
+        Some(mark.uni_id.as_str())
+    );
+    assert_eq!(
+        (yard.starts("c"), alive(mark.pid)),
+        (0, true),
+        "its GPU is not handed out"
+    );
+    yard.go("a");
+    assert_eq!(next.wait(), 0);
+    assert_eq!((yard.starts("a"), yard.starts("b"), yard.starts("c")), (1, 1, 1));
+    crate::yard::ticks_without_gap(&yard.log(&yard.task(SINGLE, 1, 0)), "a");
+}
+
+/// `--resume`: what is done stays done, what was stopped or failed gets another chance.
+#[test]
+fn a_resumed_run_does_nothing_twice() {
+    let yard = Yard::new("1x24GiB");
+    yard.commands(SINGLE, &[task(1, "run a"), task(1, "hold b"), task(1, "run c")]);
+    let mut scheduler = yard.schedule(SINGLE);
+    yard.started("b");
+    let before = yard.run(SINGLE)["run_id"].clone();
+    assert!(yard.ask(&["stop", "single", "0", "--wait"]).status.success());
+    assert_eq!(scheduler.wait(), 130);
+    let mut scheduler = yard.schedule_with(SINGLE, &["--resume"]);
+    wait_until("b has its second chance", || yard.starts("b") == 2);
+    yard.go("b");
+    assert_eq!(scheduler.wait(), 0);
+    assert_eq!(yard.order(), ["a", "b", "b", "c"]);
+    assert_eq!(yard.run(SINGLE)["run_id"], before);
+}
+
+/// Skip, stop and retry of one task, over the control socket.
+#[test]
+fn one_task_is_skipped_stopped_and_tried_again() {
+    let yard = Yard::new("1x24GiB");
+    yard.rules(&[("on_failure", "continue")]);
+    yard.commands(SINGLE, &[task(1, "hold a"), task(1, "run b"), task(1, "hold c")]);
+    let mut scheduler = yard.schedule(SINGLE);
+    yard.started("a");
+    let [a, b, c] = [0, 1, 2].map(|place| yard.task(SINGLE, 1, place));
+    let done = json!({"answer": "done"});
+    assert_eq!(yard.control(SINGLE, &json!({"call": "skip", "task_id": id(&b)})), done);
+    assert_eq!(state(&yard.task(SINGLE, 1, 1)), "skipped");
+    let conflict = yard.control(SINGLE, &json!({"call": "skip", "task_id": id(&a)}));
+    assert_eq!(
+        conflict["answer"], "conflict",
+        "what runs is stopped, not skipped: {conflict}"
+    );
+    let nobody = yard.control(SINGLE, &json!({"call": "skip", "task_id": "ffffffff-9"}));
+    assert_eq!(nobody["answer"], "not_found");
+    assert_eq!(yard.control(SINGLE, &json!({"call": "dance"}))["answer"], "invalid");
+    assert_eq!(
+        yard.control(SINGLE, &json!({"call": "stop_task", "task_id": id(&a)})),
+        done
+    );
+    yard.wait_task(SINGLE, (1, 0), "a is stopped", |task| state(task) == "stopped");
+    assert_eq!(yard.control(SINGLE, &json!({"call": "retry", "task_id": id(&a)})), done);
+    yard.go("c");
+    yard.go("a");
+    assert!(matches!(scheduler.wait(), 0), "{}", scheduler.output());
+    assert_eq!((yard.starts("a"), yard.starts("b"), yard.starts("c")), (2, 0, 1));
+    assert_eq!(state(&yard.task(SINGLE, 1, 2)), "completed", "{c:#}");
+}
+
+/// A root and a command file have one scheduler.
+#[test]
+fn a_second_scheduler_is_refused() {
+    let yard = Yard::new("2x24GiB");
+    yard.commands(SINGLE, &[task(1, "hold a")]);
+    let mut first = yard.schedule(SINGLE);
+    yard.started("a");
+    for flags in [&[][..], &["--resume"], &["--recover"]] {
+        let mut second = yard.schedule_with(SINGLE, flags);
+        assert_eq!(second.wait(), 3, "{}", second.output());
+    }
+    assert_eq!(yard.ask(&["start", "single", "0"]).status.code(), Some(3));
+    yard.go("a");
+    assert_eq!(first.wait(), 0);
+    assert_eq!(yard.starts("a"), 1);
+}
