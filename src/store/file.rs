@@ -23,6 +23,8 @@ use crate::StoreError;
 const MOST_LINKS: usize = 40;
 /// Begins the name of every temporary file of ours. The rest is random, so that a stale one is never in the way.
 pub(crate) const TEMPORARY: &str = ".gpuyard-tmp-";
+/// A temporary file of this age belongs to nobody any more: writing one takes less than a second.
+const STALE: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// A file's content, named: what `ETag` and `If-Match` carry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -236,6 +238,26 @@ pub fn create_folder(path: &Path) -> Result<(), StoreError> {
         .create(path)
         .map_err(StoreError::io("create folder", path))?;
     path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Removes temporary files that crashes left in a folder, an hour old at least: younger ones may be somebody's at work.
+pub fn clear_temporaries(folder: &Path) -> Result<(), StoreError> {
+    for entry in fs::read_dir(folder).map_err(StoreError::io("list folder", folder))? {
+        let entry = entry.map_err(StoreError::io("list folder", folder))?;
+        if !entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
+            continue;
+        }
+        let old = |meta: &fs::Metadata| {
+            meta.modified()
+                .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > STALE))
+        };
+        if entry.metadata().is_ok_and(|meta| meta.is_file() && old(&meta))
+            && let Err(error) = fs::remove_file(entry.path())
+        {
+            tracing::warn!(path = %entry.path().display(), %error, "cannot remove a stale temporary file");
+        }
+    }
+    Ok(())
 }
 
 /// Makes what was made, renamed or removed in a folder durable.

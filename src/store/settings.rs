@@ -78,6 +78,9 @@ pub fn edit(
 /// there is never touched, readable or not.
 pub fn ensure(root: &Root) -> Result<Ensured, StoreError> {
     root.prepare()?;
+    for folder in [root.config_dir(), root.command_dir(), root.logs(), root.state_dir()] {
+        file::clear_temporaries(&folder)?;
+    }
     let path = root.settings_path();
     let mut new_secret = None;
     if !is_there(&path) {

@@ -55,17 +55,22 @@ fn finish(rules: Rules, mut fields: Fields) -> Result<Rules, Vec<FieldError>> {
     if rules.min_gpu > rules.max_gpu {
         let (min, max) = (rules.min_gpu, rules.max_gpu);
         // Named is the one that was sent, so that a form marks what was typed.
-        let key = if fields.get("min_gpu").is_some() {
-            "min_gpu"
+        let (key, en, zh) = if fields.get("min_gpu").is_some() {
+            let en = format!("must not be above max_gpu ({max}): {min} is; lower it, or raise max_gpu");
+            (
+                "min_gpu",
+                en,
+                format!("不能大于 max_gpu（{max}），而现为 {min}；请减小它，或增大 max_gpu"),
+            )
         } else {
-            "max_gpu"
+            let en = format!("must not be below min_gpu ({min}): {max} is; raise it, or lower min_gpu");
+            (
+                "max_gpu",
+                en,
+                format!("不能小于 min_gpu（{min}），而现为 {max}；请增大它，或减小 min_gpu"),
+            )
         };
-        fields.fail(
-            key,
-            "min_above_max",
-            format!("min_gpu ({min}) must not be above max_gpu ({max}): lower the one or raise the other"),
-            format!("min_gpu（{min}）不能大于 max_gpu（{max}）：请减小前者或增大后者"),
-        );
+        fields.fail(key, "min_above_max", en, zh);
     }
     if fields.errors.is_empty() {
         Ok(rules)

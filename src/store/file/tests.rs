@@ -65,7 +65,7 @@ fn every_odd_file_is_a_clear_error_and_none_hangs() {
     fs::write(&path, [b'x'; 100]).unwrap();
     assert_eq!(read_bounded(&path, 100).unwrap().len(), 100);
     if !nix::unistd::geteuid().is_root() {
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
         assert!(read_text(&path, 100).unwrap_err().to_string().contains("ermission"));
     }
     // What is read is never written over by reading; what is written to such a place is refused.
@@ -158,6 +158,30 @@ fn stale_temporaries_are_never_in_the_way() {
 }
 
 #[test]
+fn old_temporaries_are_cleared_and_nothing_else() {
+    let (folder, path) = folder();
+    fs::write(&path, "x").unwrap();
+    let (old, young) = (
+        folder.path().join(format!("{TEMPORARY}old")),
+        folder.path().join(format!("{TEMPORARY}young")),
+    );
+    for path in [&old, &young] {
+        fs::write(path, "").unwrap();
+    }
+    let long_ago = std::time::SystemTime::now() - STALE * 2;
+    for path in [&path, &old] {
+        File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_modified(long_ago)
+            .unwrap();
+    }
+    clear_temporaries(folder.path()).unwrap();
+    assert!(path.exists() && young.exists() && !old.exists());
+}
+
+#[test]
 fn what_is_there_is_not_created_again() {
     let (folder, path) = folder();
     create_new(&path, b"one").unwrap();
@@ -213,6 +237,11 @@ fn a_file_that_changed_is_not_replaced_and_its_backup_not_made() {
         (b"ours".to_vec(), b"by vim".to_vec())
     );
     assert_eq!(names(folder.path()), ["file", "file.backup"]);
+    let link = folder.path().join("link");
+    symlink("file", &link).unwrap();
+    replace(&link, b"through a link", &Version::of(b"ours"), None).unwrap();
+    assert!(link.symlink_metadata().unwrap().is_symlink());
+    assert_eq!(fs::read(&path).unwrap(), b"through a link");
 }
 
 /// D1: on a file system of 2 MiB of our own, where this process may mount one.

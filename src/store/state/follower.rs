@@ -68,11 +68,11 @@ impl<R: Snapshot, E: Record> Follower<R, E> {
         let path = journal::snapshot_path(&self.dir, &self.run);
         let meta = path.symlink_metadata().map_err(StoreError::io("read", &path))?;
         let stamp = (meta.dev(), meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec());
-        if self.stamp == Some(stamp) {
-            if let Some(update) = self.more()? {
-                return Ok(update);
-            }
-            // The journal is gone: a newer snapshot has come since the `stat` above.
+        // Where the journal is gone, a newer snapshot has come since the `stat` above.
+        if self.stamp == Some(stamp)
+            && let Some(update) = self.more()?
+        {
+            return Ok(update);
         }
         let Loaded {
             snapshot,

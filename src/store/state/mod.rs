@@ -18,7 +18,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use follower::{Follower, Update};
 pub(crate) use load::free_name;
 pub use load::{Listed, Loaded, list, load, remove, set_aside};
-pub use writer::StateStore;
+pub use writer::{Resumed, StateStore};
 
 /// The whole of a run at one moment.
 pub trait Snapshot: Serialize + DeserializeOwned {

@@ -29,6 +29,9 @@ pub struct StateStore<R, E> {
     marker: PhantomData<fn(&R, &E)>,
 }
 
+/// A run that is gone on with: its writer, and what it held.
+pub type Resumed<R, E> = (StateStore<R, E>, Loaded<R, E>);
+
 #[derive(Debug)]
 struct Journal {
     path: PathBuf,
@@ -63,7 +66,7 @@ impl<R: Snapshot, E: Record> StateStore<R, E> {
     /// Takes up the state of a run whose scheduler is gone: reads it, clears what an unfinished compaction left, and
     /// cuts off a torn last line. A damaged journal is kept as `….broken-N`; the caller writes a snapshot before it goes
     /// on (appending is refused until then).
-    pub fn resume(dir: &Path, run: &RunId) -> Result<(StateStore<R, E>, Loaded<R, E>), StoreError> {
+    pub fn resume(dir: &Path, run: &RunId) -> Result<Resumed<R, E>, StoreError> {
         let mut loaded = load::load::<R, E>(dir, run)?;
         let generation = loaded.snapshot.generation();
         let path = journal::journal_path(dir, run, generation);

@@ -42,7 +42,7 @@ impl Eyes {
                 let _ = wake.send(Wake::Look);
             }
         });
-        let watcher = watcher.inspect_err(|error| give_up(error)).ok();
+        let watcher = watcher.inspect_err(give_up).ok();
         Eyes {
             watcher,
             folders: BTreeMap::new(),
