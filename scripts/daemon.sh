@@ -36,13 +36,14 @@ field() {
 
 # living_daemon ROOT: "PID PORT IP URL" of the root's daemon, by its logs/pid.json; false where none lives on this machine.
 living_daemon() {
-    local file=$1/logs/pid.json record pid host
+    local file=$1/logs/pid.json record pid boot own
     [[ -r $file ]] || return 1
+    own=$(cat /proc/sys/kernel/random/boot_id)
     while IFS= read -r record; do
-        pid=$(field pid "$record") host=$(field host "$record")
+        pid=$(field pid "$record") boot=$(field boot_id "$record")
         [[ $pid =~ ^[0-9]+$ ]] || continue
         # The folder may be shared by several machines: their pids say nothing here.
-        [[ -z $host || $host == "$(uname -n)" ]] || continue
+        [[ -z $boot || $boot == "$own" ]] || continue
         # A pid comes back: only a gpuyard that serves is meant.
         words "$pid" | grep -qx serve || continue
         printf '%s %s %s %s\n' "$pid" "$(field port "$record")" "$(field ip "$record")" "$(field url "$record")"

@@ -29,7 +29,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut end: watch:
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = end.wait_for(|&end| end) => break,
+            () = ending(&mut end) => break,
         };
         match accepted {
             Ok((stream, address)) => {
@@ -95,17 +95,24 @@ async fn attend(
         .keep_alive(true);
     let connection = http.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    tokio::select! {
+    let ends = tokio::select! {
         // A peer that breaks off is nothing to speak of.
-        _ = connection.as_mut() => {}
-        () = member.seat.evicted.notified() => {}
-        _ = end.wait_for(|&end| end) => {
-            connection.as_mut().graceful_shutdown();
-            if member.seat.is_busy() {
-                let _ = connection.await;
-            }
+        _ = connection.as_mut() => false,
+        () = member.seat.evicted.notified() => false,
+        () = ending(&mut end) => true,
+    };
+    if ends {
+        connection.as_mut().graceful_shutdown();
+        if member.seat.is_busy() {
+            let _ = connection.await;
         }
     }
+}
+
+/// Waits until the daemon ends.
+pub(crate) async fn ending(end: &mut watch::Receiver<bool>) {
+    // What is read is a guard of the channel; it must not live on in whoever waits.
+    let _ = end.wait_for(|&end| end).await;
 }
 
 /// A response's body, and with it the mark that its connection is busy.

@@ -75,6 +75,18 @@ impl ApiError {
     }
 }
 
+impl From<gpuyard_store::StoreError> for ApiError {
+    fn from(error: gpuyard_store::StoreError) -> ApiError {
+        ApiError::internal(error)
+    }
+}
+
+impl From<gpuyard_exec::ExecError> for ApiError {
+    fn from(error: gpuyard_exec::ExecError) -> ApiError {
+        ApiError::internal(error)
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();

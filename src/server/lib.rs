@@ -1,4 +1,23 @@
 //! Floor 3: the daemon. Router, authentication, API, supervision of schedulers.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::disallowed_methods))]
+
+mod api;
+mod app;
+mod audit;
+mod connection;
+mod edge;
+mod error;
+mod extract;
 mod gpus;
+mod guard;
+mod limits;
+mod listen;
+mod router;
+mod runs;
+mod serve;
+mod start_error;
+mod supervise;
 
 pub use gpus::look_at_gpus;
+pub use serve::{Address, Options, PLACE, serve};
+pub use start_error::StartError;

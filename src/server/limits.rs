@@ -49,9 +49,6 @@ pub(crate) const WRONG_TRY_EVERY: Duration = Duration::from_secs(2);
 /// Addresses whose wrong tries are remembered.
 pub(crate) const ADDRESSES: usize = 4096;
 
-/// Runs whose tasks are kept in memory though they have ended, for whoever is looking at them.
-pub(crate) const ENDED_RUNS: usize = 4;
-
 /// Ports tried after the one in the settings.
 pub(crate) const PORTS: u16 = 100;
 

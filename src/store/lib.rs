@@ -2,9 +2,11 @@
 //! rules, settings and command files are loaded, checked, edited and watched; a run's state is a snapshot and a journal.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::disallowed_methods))]
 
+pub mod audit;
 pub mod commands;
 mod error;
 pub mod file;
+mod folder_watch;
 pub mod logs;
 pub mod network;
 pub mod pid_file;
@@ -16,4 +18,5 @@ pub mod watch;
 mod yaml;
 
 pub use error::{FieldProblem, StoreError};
+pub use folder_watch::FolderWatch;
 pub use root::Root;

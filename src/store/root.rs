@@ -78,6 +78,11 @@ impl Root {
         self.log_dir(settings).join("run.log")
     }
 
+    /// The daemon's record of calls that may have changed something.
+    pub fn audit_log(&self, settings: &Settings) -> PathBuf {
+        self.log_dir(settings).join("audit.log")
+    }
+
     /// A scheduler's own log: `scheduler_{mode}_{index}.log`.
     pub fn scheduler_log(&self, settings: &Settings, key: ConfigKey) -> PathBuf {
         self.log_dir(settings).join(format!("scheduler_{key}.log"))

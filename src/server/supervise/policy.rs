@@ -14,15 +14,13 @@ pub(crate) struct History {
     last: Option<Mono>,
 }
 
-/// What is known about a run at this moment.
+/// What is known about the newest run of a command file at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// Its state says that nothing more happens.
     pub(crate) over: bool,
     /// It is this machine's and this user's.
     pub(crate) ours: bool,
-    /// A newer run of the same command file is there.
-    pub(crate) superseded: bool,
     /// Its scheduler lives, or another one holds its place.
     pub(crate) alive: bool,
     /// The rules want it.
@@ -42,7 +40,7 @@ pub(crate) enum Step {
 
 /// Decides. Called whenever something about the run has changed, and when a wait is over.
 pub(crate) fn next(facts: Facts, history: &History, now: Mono) -> Step {
-    if facts.over || !facts.ours || facts.superseded || facts.alive || !facts.auto_resume {
+    if facts.over || !facts.ours || facts.alive || !facts.auto_resume {
         return Step::Leave;
     }
     match history.ready_at() {
@@ -79,7 +77,7 @@ impl History {
 mod tests {
     use super::*;
 
-    const DEAD: Facts = Facts { over: false, ours: true, superseded: false, alive: false, auto_resume: true };
+    const DEAD: Facts = Facts { over: false, ours: true, alive: false, auto_resume: true };
 
     #[test]
     fn a_dead_scheduler_is_started_again_at_once_and_nobody_elses() {
@@ -88,7 +86,6 @@ mod tests {
         for left in [
             Facts { over: true, ..DEAD },
             Facts { ours: false, ..DEAD },
-            Facts { superseded: true, ..DEAD },
             Facts { alive: true, ..DEAD },
             Facts { auto_resume: false, ..DEAD },
         ] {

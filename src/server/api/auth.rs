@@ -1,0 +1,47 @@
+//! `/api/auth/*`: logins.
+use std::sync::Arc;
+
+use axum::{Extension, Json, extract::State};
+use gpuyard_core::{
+    model::Lang,
+    wire::{AuthCheck, LoginAnswer, LoginRequest},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    app::App,
+    error::ApiError,
+    extract::Body,
+    guard::{Principal, peer::Peer},
+};
+
+/// Whether callers must show the secret.
+pub(crate) async fn check(State(app): State<Arc<App>>) -> Json<AuthCheck> {
+    Json(AuthCheck { requires_auth: app.guard.requires_secret() })
+}
+
+/// A token for the secret.
+pub(crate) async fn login(
+    State(app): State<Arc<App>>,
+    Extension(peer): Extension<Peer>,
+    Extension(lang): Extension<Lang>,
+    Body(request): Body<LoginRequest>,
+) -> Result<Json<LoginAnswer>, ApiError> {
+    let fresh = app.guard.login(&request.password, &peer).await?;
+    let message = match &fresh {
+        Some(_) => lang.pick("logged in", "登录成功"),
+        None => lang.pick("this daemon asks for no secret", "此服务无需密钥"),
+    };
+    let (token, expires_at) = fresh.map(|fresh| (fresh.token, fresh.expires_at)).unzip();
+    Ok(Json(LoginAnswer { success: true, message: message.into(), token, expires_at }))
+}
+
+/// Ends the token that the caller came with.
+pub(crate) async fn logout(
+    State(app): State<Arc<App>>,
+    Extension(principal): Extension<Principal>,
+    Extension(lang): Extension<Lang>,
+) -> Json<Value> {
+    app.guard.logout(&principal);
+    Json(json!({"success": true, "message": lang.pick("logged out", "已退出登录")}))
+}

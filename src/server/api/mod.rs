@@ -1,0 +1,6 @@
+//! The handlers, one file a group of paths.
+pub(crate) mod auth;
+pub(crate) mod gpu;
+pub(crate) mod log;
+pub(crate) mod pages;
+pub(crate) mod scheduler;

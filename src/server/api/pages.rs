@@ -1,0 +1,30 @@
+//! What is open to everyone: health, and where a browser lands.
+use axum::{Extension, Json, response::Redirect};
+use gpuyard_core::{model::Lang, wire::Health};
+
+/// The API's version.
+const API_VERSION: &str = "1";
+
+/// A browser goes on to the dashboard.
+pub(crate) async fn root() -> Redirect {
+    Redirect::temporary("/ui/")
+}
+
+/// This version has no dashboard; whoever looks for it learns what there is.
+pub(crate) async fn ui(Extension(lang): Extension<Lang>) -> &'static str {
+    lang.pick(
+        "gpuyard is running. This version has no dashboard; on the server itself: gpuyard status, gpuyard gpus, \
+         gpuyard why. Programs use /api.\n",
+        "gpuyard 正在运行。此版本没有网页界面；请在服务器上使用：gpuyard status、gpuyard gpus、gpuyard why。\
+         程序请使用 /api。\n",
+    )
+}
+
+/// That it is there.
+pub(crate) async fn health() -> Json<Health> {
+    Json(Health {
+        status: "ok".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        api_version: API_VERSION.into(),
+    })
+}

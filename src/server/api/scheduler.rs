@@ -1,0 +1,289 @@
+//! `/api/scheduler/*`: starting, stopping and looking at schedulers and their runs.
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use gpuyard_core::{
+    model::{ConfigKey, Lang, Mode, RunId, TaskId},
+    queue::Run,
+    wire::{
+        ControlRequest, ControlResponse, RunningSchedulers, Runs, SchedulerState, SchedulerStates, StartAnswer,
+        StartRequest, StopAnswer, StopRequest, TaskAnswer,
+    },
+};
+use gpuyard_exec::{control, identity, place::Holder};
+use serde::Deserialize;
+
+use crate::{
+    app::App,
+    error::ApiError,
+    extract::{Ask, Body, Config},
+    limits,
+    supervise::{How, Launched, News, NotUp, launch},
+};
+
+/// Starts a scheduler; answers once its first state is on disk.
+pub(crate) async fn start(
+    State(app): State<Arc<App>>,
+    Extension(lang): Extension<Lang>,
+    Config(key): Config,
+    Body(StartRequest { resume }): Body<StartRequest>,
+) -> Result<Json<StartAnswer>, ApiError> {
+    let begin = move |app: &Arc<App>| {
+        if let Some(holder) = app.holder(key)? {
+            return Err(runs_already(key, &holder));
+        }
+        let Launched { child, outcome } = launch(app, key, if resume { How::Resume } else { How::Fresh });
+        let pid = child.as_ref().map_or(0, |child| child.identity().pid);
+        if let Some(child) = child {
+            // The supervisor ends with the daemon, which then needs no telling.
+            let _ = app.news.send(News::Started(key, child));
+        }
+        let run_id = outcome.map_err(not_up)?;
+        let ConfigKey { mode, index } = key;
+        Ok(Json(StartAnswer {
+            success: true,
+            message: match lang {
+                Lang::En => format!("{mode} {index} runs"),
+                Lang::Zh => format!("{mode} {index} 已启动"),
+            },
+            pid,
+            log_file: app.root.scheduler_log(&app.settings, key).display().to_string(),
+            config_file: app.root.command_path(&app.rules(), key).display().to_string(),
+            run_id,
+        }))
+    };
+    app.blocking(begin).await
+}
+
+fn runs_already(ConfigKey { mode, index }: ConfigKey, holder: &Holder) -> ApiError {
+    let pid = holder.process.pid;
+    ApiError::conflict(
+        "already_running",
+        format!("{mode} {index} is running already (pid {pid})"),
+        format!("{mode} {index} 已在运行（pid {pid}）"),
+    )
+}
+
+fn not_up(error: NotUp) -> ApiError {
+    match error {
+        NotUp::Refused { error, code } if matches!(code.as_str(), "already_running" | "held") => {
+            ApiError::conflict("already_running", error.clone(), error)
+        }
+        NotUp::Refused { error, code } if code == "unusable" => ApiError::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "unusable",
+            error.clone(),
+            format!("无法启动：{error}"),
+        ),
+        other => ApiError::internal(other),
+    }
+}
+
+/// Tells the scheduler of a command file to end.
+pub(crate) async fn stop(
+    State(app): State<Arc<App>>,
+    Extension(lang): Extension<Lang>,
+    Config(key): Config,
+    Body(request): Body<StopRequest>,
+) -> Result<Json<StopAnswer>, ApiError> {
+    app.blocking(move |app| tell_to_stop(app, key, None, request, lang)).await
+}
+
+/// The same, by the scheduler's pid. Only what holds a place of this root is told anything.
+pub(crate) async fn stop_pid(
+    State(app): State<Arc<App>>,
+    Extension(lang): Extension<Lang>,
+    Path(pid): Path<String>,
+    Body(request): Body<StopRequest>,
+) -> Result<Json<StopAnswer>, ApiError> {
+    let find = move |app: &Arc<App>| {
+        let wanted: Option<i32> = pid.parse().ok();
+        for key in keys(app)? {
+            if let Some(holder) = app.holder(key)?.filter(|holder| Some(holder.process.pid) == wanted) {
+                return tell_to_stop(app, key, Some(holder), request, lang);
+            }
+        }
+        let shown: String = pid.chars().filter(|c| !c.is_control()).take(20).collect();
+        Err(ApiError::not_found(
+            "not_a_scheduler",
+            format!("process {shown} is not a scheduler of this root"),
+            format!("进程 {shown} 不是此目录的调度器"),
+        ))
+    };
+    app.blocking(find).await
+}
+
+fn tell_to_stop(
+    app: &App,
+    key: ConfigKey,
+    holder: Option<Holder>,
+    request: StopRequest,
+    lang: Lang,
+) -> Result<Json<StopAnswer>, ApiError> {
+    let kind = request.kind().ok_or_else(|| {
+        ApiError::field("drain", "range", "either drain or detach, not both", "drain 与 detach 只能选一个")
+    })?;
+    let holder = match holder {
+        Some(holder) => holder,
+        None => app.holder(key)?.ok_or_else(|| not_running(key))?,
+    };
+    call(app, key, &ControlRequest::Stop { kind }, &holder)?;
+    let ConfigKey { mode, index } = key;
+    let message = match lang {
+        Lang::En => format!("{mode} {index} has been told"),
+        Lang::Zh => format!("已通知 {mode} {index}"),
+    };
+    Ok(Json(StopAnswer { success: true, message, pid: holder.process.pid }))
+}
+
+fn not_running(ConfigKey { mode, index }: ConfigKey) -> ApiError {
+    ApiError::conflict(
+        "not_running",
+        format!("the scheduler {mode} {index} is not running"),
+        format!("调度器 {mode} {index} 没有在运行"),
+    )
+}
+
+/// Asks a scheduler something; what it answers with anything but "done" is an error.
+fn call(app: &App, key: ConfigKey, request: &ControlRequest, holder: &Holder) -> Result<(), ApiError> {
+    let socket = app.host.socket_path(app.root.path(), &key.to_string())?;
+    match control::call(&socket, request, limits::CONTROL_TIME) {
+        Ok(ControlResponse::Done) => Ok(()),
+        Ok(ControlResponse::NotFound) => Err(no_such_task()),
+        Ok(ControlResponse::Conflict { message } | ControlResponse::Invalid { message }) => {
+            let zh = format!("调度器拒绝了请求：{message}");
+            Err(ApiError::conflict("refused", message, zh))
+        }
+        // It ended between our look and our call.
+        Err(_) if !identity::is_alive(&holder.process) => Err(not_running(key)),
+        Err(error) => Err(ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "silent",
+            format!("the scheduler (pid {}) does not answer: {error}", holder.process.pid),
+            format!("调度器（pid {}）没有应答：{error}", holder.process.pid),
+        )),
+    }
+}
+
+/// Whether a command file's scheduler runs.
+pub(crate) async fn state(State(app): State<Arc<App>>, Config(key): Config) -> Result<Json<SchedulerState>, ApiError> {
+    app.blocking(move |app| state_of(app, key)).await.map(Json)
+}
+
+fn state_of(app: &App, key: ConfigKey) -> Result<SchedulerState, ApiError> {
+    let pid = app.holder(key)?.map(|holder| holder.process.pid);
+    Ok(SchedulerState { running: pid.is_some(), pid })
+}
+
+/// The same for all command files.
+pub(crate) async fn states(State(app): State<Arc<App>>) -> Result<Json<SchedulerStates>, ApiError> {
+    let look = |app: &Arc<App>| {
+        let mut states = SchedulerStates::default();
+        for key in keys(app)? {
+            let of_mode = match key.mode {
+                Mode::Single => &mut states.single,
+                Mode::Multi => &mut states.multi,
+            };
+            of_mode.insert(key.index, state_of(app, key)?);
+        }
+        Ok(Json(states))
+    };
+    app.blocking(look).await
+}
+
+/// Every command file that is there, or has a run.
+fn keys(app: &App) -> Result<std::collections::BTreeSet<ConfigKey>, ApiError> {
+    app.runs.refresh()?;
+    let rules = app.rules();
+    let mut keys: std::collections::BTreeSet<ConfigKey> = app.runs.newest().into_iter().map(|run| run.key).collect();
+    for mode in [Mode::Single, Mode::Multi] {
+        keys.extend(gpuyard_store::commands::list(&app.root, &rules, mode)?.into_iter().map(|listed| listed.key));
+    }
+    Ok(keys)
+}
+
+/// The runs whose schedulers live, with their tasks.
+pub(crate) async fn running(
+    State(app): State<Arc<App>>,
+    Extension(lang): Extension<Lang>,
+) -> Result<Json<RunningSchedulers>, ApiError> {
+    let look = move |app: &Arc<App>| {
+        app.runs.refresh()?;
+        Ok(Json(RunningSchedulers { schedulers: app.runs.running(lang) }))
+    };
+    app.blocking(look).await
+}
+
+/// Which runs are listed.
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    mode: Option<Mode>,
+    config_index: Option<u32>,
+}
+
+/// The runs, newest first.
+pub(crate) async fn runs(
+    State(app): State<Arc<App>>,
+    Extension(lang): Extension<Lang>,
+    Ask(Wanted { mode, config_index }): Ask<Wanted>,
+) -> Result<Json<Runs>, ApiError> {
+    let look = move |app: &Arc<App>| {
+        app.runs.refresh()?;
+        let wanted = |key: ConfigKey| {
+            mode.is_none_or(|mode| mode == key.mode) && config_index.is_none_or(|index| index == key.index)
+        };
+        Ok(Json(Runs { runs: app.runs.list(wanted, limits::LISTED_RUNS, lang) }))
+    };
+    app.blocking(look).await
+}
+
+/// One run with its tasks.
+pub(crate) async fn run(
+    State(app): State<Arc<App>>,
+    Extension(lang): Extension<Lang>,
+    Path(run_id): Path<String>,
+) -> Result<Json<Run>, ApiError> {
+    let look = move |app: &Arc<App>| {
+        app.runs.refresh()?;
+        let found = app.runs.detail(&RunId(run_id), lang)?;
+        found.map(Json).ok_or_else(|| ApiError::not_found("no_such_run", "there is no such run", "没有这次运行"))
+    };
+    app.blocking(look).await
+}
+
+/// Runs a task again, passes over it, or ends it.
+pub(crate) async fn task(
+    State(app): State<Arc<App>>,
+    Extension(lang): Extension<Lang>,
+    Path((task_id, action)): Path<(String, String)>,
+) -> Result<Json<TaskAnswer>, ApiError> {
+    let task_id = TaskId(task_id);
+    let (request, en, zh) = match action.as_str() {
+        "retry" => (ControlRequest::Retry { task_id: task_id.clone() }, "it runs again", "任务将重新运行"),
+        "skip" => (ControlRequest::Skip { task_id: task_id.clone() }, "it is passed over", "任务已跳过"),
+        "stop" => (ControlRequest::StopTask { task_id: task_id.clone() }, "it is told to end", "已通知任务结束"),
+        _ => {
+            return Err(ApiError::not_found(
+                "no_such_action",
+                "the action is `retry`, `skip` or `stop`",
+                "操作应为 `retry`、`skip` 或 `stop`",
+            ));
+        }
+    };
+    let act = move |app: &Arc<App>| {
+        app.runs.refresh()?;
+        let (key, _) = app.runs.run_of_task(&task_id)?.ok_or_else(no_such_task)?;
+        let holder = app.holder(key)?.ok_or_else(|| not_running(key))?;
+        call(app, key, &request, &holder)?;
+        Ok(Json(TaskAnswer { success: true, message: lang.pick(en, zh).into() }))
+    };
+    app.blocking(act).await
+}
+
+fn no_such_task() -> ApiError {
+    ApiError::not_found("no_such_task", "there is no such task", "没有这个任务")
+}

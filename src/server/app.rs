@@ -1,0 +1,47 @@
+//! What all handlers share.
+use std::{path::PathBuf, sync::Arc};
+
+use gpuyard_core::model::{ConfigKey, Lang, Rules, Settings};
+use gpuyard_exec::{ExecError, host::HostFolder, place::{Holder, Place}};
+use gpuyard_store::{Root, audit::AuditLog};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::{error::ApiError, gpus::Gpus, guard::access::Guard, runs::Book, supervise::News};
+
+/// The daemon, as its handlers see it.
+pub(crate) struct App {
+    pub(crate) root: Root,
+    pub(crate) host: HostFolder,
+    pub(crate) settings: Settings,
+    /// Our own program, which is started as schedulers.
+    pub(crate) exe: PathBuf,
+    /// The language of logs, and of answers to callers who name none.
+    pub(crate) lang: Lang,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) gpus: Gpus,
+    pub(crate) runs: Book,
+    pub(crate) audit: AuditLog,
+    /// Where the supervisor hears of schedulers that were started here.
+    pub(crate) news: UnboundedSender<News>,
+}
+
+impl App {
+    /// The rules as they stand now; the defaults where they cannot be read (their page shows why).
+    pub(crate) fn rules(&self) -> Rules {
+        gpuyard_store::rules::load(&self.root.rules_path(&self.settings)).unwrap_or_default()
+    }
+
+    /// Who runs a command file, if anyone.
+    pub(crate) fn holder(&self, key: ConfigKey) -> Result<Option<Holder>, ExecError> {
+        Place::holder(&self.host, self.root.path(), &key.to_string())
+    }
+
+    /// Does something that reads files or waits, off the thread that serves.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        self: &Arc<App>,
+        work: impl FnOnce(&Arc<App>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let app = Arc::clone(self);
+        tokio::task::spawn_blocking(move || work(&app)).await.map_err(ApiError::internal)?
+    }
+}

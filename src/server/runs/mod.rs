@@ -1,0 +1,175 @@
+//! The runs of this root: live ones followed in memory, ended ones by their figures alone.
+mod followed;
+mod standing;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use followed::{Followed, without_tasks};
+use gpuyard_core::{
+    model::{ConfigKey, Lang, RunId, TaskId, UniId},
+    queue::{Entry, Machine, Run, Task},
+    wire::TaskRef,
+};
+use gpuyard_exec::clock;
+use gpuyard_store::{StoreError, state};
+pub(crate) use standing::Standing;
+
+/// All runs that have files in the state folder.
+pub(crate) struct Book {
+    dir: PathBuf,
+    runs: Mutex<BTreeMap<RunId, Page>>,
+}
+
+/// One run's page.
+struct Page {
+    followed: Followed,
+    /// Why it could not be read the last time; logged once.
+    trouble: Option<String>,
+}
+
+/// The newest run of a command file, as the supervisor sees it.
+pub(crate) struct Newest {
+    pub(crate) key: ConfigKey,
+    pub(crate) run_id: RunId,
+    pub(crate) over: bool,
+    pub(crate) standing: Standing,
+}
+
+impl Book {
+    pub(crate) fn new(dir: PathBuf) -> Book {
+        Book { dir, runs: Mutex::default() }
+    }
+
+    fn runs(&self) -> MutexGuard<'_, BTreeMap<RunId, Page>> {
+        // What a panic left behind is read again from disk.
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in what the files say that is new.
+    pub(crate) fn refresh(&self) -> Result<(), StoreError> {
+        let listed = state::list(&self.dir)?;
+        let now = clock::now();
+        let mut runs = self.runs();
+        let there: BTreeSet<RunId> = listed.into_iter().filter(|l| l.has_snapshot).map(|l| l.run_id).collect();
+        runs.retain(|run, _| there.contains(run));
+        for run in there {
+            let page = runs
+                .entry(run)
+                .or_insert_with_key(|run| Page { followed: Followed::new(&self.dir, run), trouble: None });
+            let trouble = page.followed.look(&self.dir, now).err().map(|error| error.to_string());
+            if let Some(trouble) = trouble.as_ref().filter(|said| page.trouble.as_ref() != Some(said)) {
+                tracing::error!("a run's state cannot be read: {trouble}");
+            }
+            page.trouble = trouble;
+        }
+        Ok(())
+    }
+
+    /// The newest run of each command file. Ids sort by time within one.
+    pub(crate) fn newest(&self) -> Vec<Newest> {
+        let runs = self.runs();
+        let mut newest = BTreeMap::new();
+        for (run_id, page) in runs.iter() {
+            if let (Some(key), Some(run)) = (page.followed.key(), page.followed.run()) {
+                newest.insert(key, (run_id, run));
+            }
+        }
+        let each = newest.into_iter().map(|(key, (run_id, run))| Newest {
+            key,
+            run_id: run_id.clone(),
+            over: run.state.is_over(),
+            standing: Standing::of(run),
+        });
+        each.collect()
+    }
+
+    /// The newest run of a command file.
+    pub(crate) fn newest_of(&self, key: ConfigKey) -> Option<RunId> {
+        self.newest().into_iter().find(|newest| newest.key == key).map(|newest| newest.run_id)
+    }
+
+    /// Newest first, without tasks; of one command file, or of all of some.
+    pub(crate) fn list(&self, wanted: impl Fn(ConfigKey) -> bool, most: usize, lang: Lang) -> Vec<Run> {
+        let (runs, now) = (self.runs(), clock::now());
+        let pages = runs.values().filter(|page| page.followed.key().is_some_and(&wanted));
+        let mut heads: Vec<(&Run, &Page)> = pages.filter_map(|page| Some((page.followed.run()?, page))).collect();
+        heads.sort_by(|(a, _), (b, _)| (b.started_at, &b.run_id).cmp(&(a.started_at, &a.run_id)));
+        let shown = heads.into_iter().take(most).map(|(run, page)| {
+            let whole = page.followed.machine().map(|machine| without_tasks(machine.shown(lang, now)));
+            Standing::of(run).judge(whole.unwrap_or_else(|| run.clone()))
+        });
+        shown.collect()
+    }
+
+    /// The runs whose schedulers live, with their tasks.
+    pub(crate) fn running(&self, lang: Lang) -> Vec<Run> {
+        let (runs, now) = (self.runs(), clock::now());
+        let machines = runs.values().filter_map(|page| page.followed.machine());
+        machines.filter(|machine| Standing::of(machine.run()).alive).map(|machine| machine.shown(lang, now)).collect()
+    }
+
+    /// One run with its tasks; `None` where there is none of that id.
+    pub(crate) fn detail(&self, run_id: &RunId, lang: Lang) -> Result<Option<Run>, StoreError> {
+        self.with_machine(run_id, |machine| Standing::of(machine.run()).judge(machine.shown(lang, clock::now())))
+    }
+
+    /// A task of a run, by what picks it.
+    pub(crate) fn find_task(
+        &self,
+        run_id: &RunId,
+        pick: impl FnOnce(&Machine) -> Option<&Task>,
+    ) -> Result<Option<Task>, StoreError> {
+        self.with_machine(run_id, |machine| pick(machine).cloned()).map(Option::flatten)
+    }
+
+    /// Shows a run's machine: the one that is followed, else one that is read for this.
+    fn with_machine<T>(&self, run_id: &RunId, show: impl FnOnce(&Machine) -> T) -> Result<Option<T>, StoreError> {
+        {
+            let runs = self.runs();
+            // Only what the folder lists is read: an id from outside is no path.
+            let Some(page) = runs.get(run_id) else { return Ok(None) };
+            if let Some(machine) = page.followed.machine() {
+                return Ok(Some(show(machine)));
+            }
+        }
+        let loaded = state::load::<Run, Entry>(&self.dir, run_id)?;
+        let mut machine = Machine::new(loaded.snapshot);
+        for entry in &loaded.events {
+            machine.apply(entry);
+        }
+        Ok(Some(show(&machine)))
+    }
+
+    /// The command file and run of a task: of the live runs, else of the newest of each command file.
+    pub(crate) fn run_of_task(&self, task: &TaskId) -> Result<Option<(ConfigKey, RunId)>, StoreError> {
+        let newest = self.newest();
+        for Newest { key, run_id, .. } in newest {
+            if self.find_task(&run_id, |machine| machine.task(task))?.is_some() {
+                return Ok(Some((key, run_id)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The task that a live attempt belongs to.
+    pub(crate) fn task_of_attempt(&self, uni_id: &UniId) -> Option<TaskRef> {
+        let runs = self.runs();
+        runs.values().rev().filter_map(|page| page.followed.machine()).find_map(|machine| {
+            let task = machine.task_of_attempt(uni_id)?;
+            let ConfigKey { mode, index } = machine.config();
+            Some(TaskRef {
+                mode,
+                config_index: index,
+                run_id: machine.run().run_id.clone(),
+                queue_id: machine.queue_of(&task.task_id)?,
+                task_id: task.task_id.clone(),
+                process_index: task.index,
+                uni_id: uni_id.clone(),
+            })
+        })
+    }
+}

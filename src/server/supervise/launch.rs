@@ -1,0 +1,120 @@
+//! Starting a scheduler, and hearing from it that its first state is on disk.
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io::{self, Read},
+    time::Duration,
+};
+
+use gpuyard_core::{
+    model::{ConfigKey, Lang, RunId},
+    wire::Announcement,
+};
+use gpuyard_exec::{
+    ExecError, clock,
+    spawn::{Detached, spawn_announcing},
+};
+use gpuyard_store::file;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::{app::App, limits};
+
+/// An announcement is one short line.
+const MOST_BYTES: usize = 1 << 16;
+
+/// Which run a scheduler is to work on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// A new one.
+    Fresh,
+    /// The last one, because a person asks.
+    Resume,
+    /// The last one, because its scheduler died.
+    Recover,
+}
+
+/// Why there is no scheduler, or none that has said so.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotUp {
+    /// It said why.
+    #[error("{error}")]
+    Refused { error: String, code: String },
+    /// It ended without a word.
+    #[error("the scheduler ended before it had started; its log says why")]
+    Ended,
+    /// It is there and says nothing.
+    #[error("the scheduler does not say whether it has started: {0}; its log may say why")]
+    Silent(io::Error),
+    /// It could not even be started.
+    #[error(transparent)]
+    Failed(#[from] ExecError),
+    /// Its log could not be made.
+    #[error(transparent)]
+    Store(#[from] gpuyard_store::StoreError),
+}
+
+/// What came of a launch.
+pub(crate) struct Launched {
+    /// The process, wherever one was started: somebody has to wait for its end.
+    pub(crate) child: Option<Detached>,
+    /// The run that it works on.
+    pub(crate) outcome: Result<RunId, NotUp>,
+}
+
+/// Starts a scheduler. Blocks until it has said how it stands.
+pub(crate) fn launch(app: &App, key: ConfigKey, how: How) -> Launched {
+    match start(app, key, how) {
+        Err(error) => Launched { child: None, outcome: Err(error) },
+        Ok((child, mut said)) => {
+            let outcome = match first_line(&mut said, limits::ANNOUNCE_TIME) {
+                Err(error) => Err(NotUp::Silent(error)),
+                Ok(line) => match serde_json::from_str(&line) {
+                    Ok(Announcement::Started { run_id, .. }) => Ok(run_id),
+                    Ok(Announcement::Refused { error, code }) => Err(NotUp::Refused { error, code }),
+                    Err(_) => Err(NotUp::Ended),
+                },
+            };
+            Launched { child: Some(child), outcome }
+        }
+    }
+}
+
+fn start(app: &App, key: ConfigKey, how: How) -> Result<(Detached, File), NotUp> {
+    let log = app.root.scheduler_log(&app.settings, key);
+    file::create_folder(&app.root.log_dir(&app.settings))?;
+    let (mode, index) = (key.mode.to_string(), key.index.to_string());
+    let lang = if app.lang == Lang::Zh { "zh" } else { "en" };
+    let mut words: Vec<&OsStr> = vec!["--root".as_ref(), app.root.path().as_os_str(), "--lang".as_ref(), lang.as_ref()];
+    words.extend(["schedule", &mode, &index, "--announce"].map(OsStr::new));
+    match how {
+        How::Fresh => {}
+        How::Resume => words.push("--resume".as_ref()),
+        How::Recover => words.push("--recover".as_ref()),
+    }
+    Ok(spawn_announcing(&app.exe, &words, &log, &[])?)
+}
+
+/// The first line that is said, or all that was said before the other end closed.
+fn first_line(said: &mut File, patience: Duration) -> io::Result<String> {
+    let deadline = clock::mono().plus_millis(patience.as_millis() as u64);
+    let mut bytes = Vec::new();
+    while !bytes.contains(&b'\n') && bytes.len() < MOST_BYTES {
+        let left = deadline.since(clock::mono());
+        let timeout = Timespec { tv_sec: (left / 1000) as i64, tv_nsec: (left % 1000 * 1_000_000) as i64 };
+        match poll(&mut [PollFd::new(said, PollFlags::IN)], Some(&timeout)) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let mut chunk = [0; 4096];
+        match said.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    Ok(String::from_utf8_lossy(&bytes[..end]).into_owned())
+}

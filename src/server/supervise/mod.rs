@@ -1,0 +1,198 @@
+//! The supervisor: sees schedulers die, whoever started them, and starts again what a crash cut off.
+//!
+//! Nothing is asked after at intervals. The state folder tells of new runs, a scheduler's own descriptor of its death,
+//! and a timer of the moment at which a delayed recovery is due.
+mod death;
+mod launch;
+mod policy;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use gpuyard_core::model::{ConfigKey, Mono, ProcessIdentity, RunId};
+use gpuyard_exec::{clock, identity, spawn::Detached};
+pub(crate) use launch::{How, Launched, NotUp, launch};
+use policy::{Facts, History, Step};
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::{app::App, connection::ending, error::ApiError};
+
+/// A scheduler at work writes its state often; one look is enough for all that is written within this.
+const CALM: Duration = Duration::from_millis(200);
+
+/// What the supervisor is told.
+pub(crate) enum News {
+    /// A caller had this scheduler started.
+    Started(ConfigKey, Detached),
+    /// A scheduler that was watched has ended.
+    Died(ConfigKey, ProcessIdentity),
+    /// A recovery has come to something.
+    Recovered(ConfigKey, RunId, Launched),
+}
+
+/// What it knows.
+pub(crate) struct Supervisor {
+    app: Arc<App>,
+    news: mpsc::UnboundedReceiver<News>,
+    /// The state folder has changed.
+    changed: Arc<Notify>,
+    histories: HashMap<RunId, History>,
+    watched: HashMap<ConfigKey, ProcessIdentity>,
+    /// Recoveries that have not come to anything yet.
+    recovering: HashSet<ConfigKey>,
+}
+
+/// A command file's newest run, as it was found.
+struct Found {
+    key: ConfigKey,
+    run_id: RunId,
+    facts: Facts,
+    /// Its scheduler, where it can be watched from here.
+    scheduler: Option<ProcessIdentity>,
+}
+
+impl Supervisor {
+    pub(crate) fn new(app: Arc<App>, news: mpsc::UnboundedReceiver<News>, changed: Arc<Notify>) -> Supervisor {
+        let (histories, watched, recovering) = Default::default();
+        Supervisor { app, news, changed, histories, watched, recovering }
+    }
+
+    /// Works until the daemon ends. Schedulers go on without it.
+    pub(crate) async fn work(mut self, mut end: watch::Receiver<bool>) {
+        loop {
+            let due = self.look().await;
+            let delay = due.map(|due| Duration::from_millis(due.since(clock::mono())));
+            tokio::select! {
+                () = ending(&mut end) => return,
+                Some(news) = self.news.recv() => {
+                    self.hear(news);
+                    continue;
+                }
+                () = self.changed.notified() => {}
+                () = tokio::time::sleep(delay.unwrap_or_default()), if delay.is_some() => continue,
+            };
+            // What is told meanwhile is not kept waiting.
+            tokio::select! {
+                () = ending(&mut end) => return,
+                Some(news) = self.news.recv() => self.hear(news),
+                () = tokio::time::sleep(CALM) => {}
+            }
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Started(key, child) => self.watch_child(key, child),
+            News::Died(key, process) => {
+                if self.watched.get(&key) == Some(&process) {
+                    self.watched.remove(&key);
+                }
+                if let Some(history) = self.app.runs.newest_of(key).and_then(|run| self.histories.get_mut(&run)) {
+                    history.died(clock::mono());
+                }
+            }
+            News::Recovered(key, run_id, Launched { child, outcome }) => {
+                self.recovering.remove(&key);
+                match &outcome {
+                    Ok(run_id) => tracing::info!(%key, %run_id, "the scheduler is at work again"),
+                    Err(error) => tracing::error!(%key, %run_id, "the scheduler was not started again: {error}"),
+                }
+                match child {
+                    // Whether it is up or on its way down: its end is heard of.
+                    Some(child) => self.watch_child(key, child),
+                    None => self.histories.entry(run_id).or_default().died(clock::mono()),
+                }
+            }
+        }
+    }
+
+    /// Acts on what the runs look like now; says when to look again by itself.
+    async fn look(&mut self) -> Option<Mono> {
+        let found = match self.app.blocking(find).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!("the runs cannot be looked at: {}", error.message.en);
+                return None;
+            }
+        };
+        let now = clock::mono();
+        let mut due: Option<Mono> = None;
+        for Found { key, run_id, facts, scheduler } in found {
+            if let Some(scheduler) = scheduler {
+                self.watch_process(key, scheduler);
+            }
+            if self.recovering.contains(&key) {
+                continue;
+            }
+            if facts.over {
+                self.histories.remove(&run_id);
+                continue;
+            }
+            let history = self.histories.entry(run_id.clone()).or_default();
+            match policy::next(facts, history, now) {
+                Step::Leave => {}
+                Step::Wait(at) => due = Some(due.map_or(at, |due| due.min(at))),
+                Step::Recover => {
+                    history.begun(now);
+                    self.recover(key, run_id);
+                }
+            }
+        }
+        due
+    }
+
+    fn recover(&mut self, key: ConfigKey, run_id: RunId) {
+        tracing::warn!(%key, %run_id, "the scheduler died; it is started again");
+        self.recovering.insert(key);
+        let app = Arc::clone(&self.app);
+        tokio::task::spawn_blocking(move || {
+            let launched = launch(&app, key, How::Recover);
+            // Where the daemon has ended meanwhile, the scheduler needs nobody.
+            let _ = app.news.send(News::Recovered(key, run_id, launched));
+        });
+    }
+
+    fn watch_child(&mut self, key: ConfigKey, child: Detached) {
+        let (news, process) = (self.app.news.clone(), child.identity().clone());
+        self.watched.insert(key, process.clone());
+        tokio::spawn(async move {
+            death::of_child(&child).await;
+            let _ = news.send(News::Died(key, process));
+        });
+    }
+
+    fn watch_process(&mut self, key: ConfigKey, process: ProcessIdentity) {
+        if self.watched.get(&key) == Some(&process) {
+            return;
+        }
+        tracing::info!(%key, pid = process.pid, "a scheduler is at work");
+        self.watched.insert(key, process.clone());
+        let news = self.app.news.clone();
+        tokio::spawn(async move {
+            death::of_process(&process).await;
+            let _ = news.send(News::Died(key, process));
+        });
+    }
+}
+
+/// Looks at the newest run of each command file.
+fn find(app: &Arc<App>) -> Result<Vec<Found>, ApiError> {
+    app.runs.refresh()?;
+    let auto_resume = app.rules().auto_resume;
+    let mut found = Vec::new();
+    for newest in app.runs.newest() {
+        let held = if newest.standing.ours { app.holder(newest.key)? } else { None };
+        let facts = Facts {
+            over: newest.over,
+            ours: newest.standing.ours,
+            alive: newest.standing.alive || held.is_some(),
+            auto_resume,
+        };
+        let scheduler = held.map(|held| held.process).filter(|process| process.space == identity::pid_space());
+        found.push(Found { key: newest.key, run_id: newest.run_id, facts, scheduler });
+    }
+    Ok(found)
+}
