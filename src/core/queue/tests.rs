@@ -618,6 +618,9 @@ impl Story {
 }
 
 proptest! {
+    // A file of failures would lie in `src/`, where each folder is a crate.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn invariants_hold_and_replay_gives_the_same_run(
         start in prop::collection::vec((1..4u64, prop::collection::vec(0..4u8, 0..6)), 0..4),
