@@ -303,24 +303,32 @@ pub(crate) fn follow(path: &Path) -> Result<PathBuf, StoreError> {
 
 /// A complete and synced temporary file that can take the place of `target`.
 fn prepare(target: &Path, bytes: &[u8]) -> Result<NamedTempFile, StoreError> {
-    let temporary = prepare_new(target, bytes)?;
-    match fs::metadata(target) {
-        Ok(old) => keep_owner_and_mode(&temporary, target, &old)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+    let old = match fs::metadata(target) {
+        Ok(old) => Some(old),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(StoreError::io("write", target)(error)),
-    }
-    Ok(temporary)
+    };
+    temporary(target, bytes, old.as_ref())
 }
 
+/// The same for a file that is to be new.
 fn prepare_new(target: &Path, bytes: &[u8]) -> Result<NamedTempFile, StoreError> {
-    let write = |bytes: &[u8]| -> io::Result<NamedTempFile> {
-        let folder = folder_of(target);
-        let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
-        temporary.write_all(bytes)?;
-        temporary.as_file().sync_all()?;
-        Ok(temporary)
-    };
-    write(bytes).map_err(StoreError::io("write", target))
+    temporary(target, bytes, None)
+}
+
+fn temporary(target: &Path, bytes: &[u8], old: Option<&fs::Metadata>) -> Result<NamedTempFile, StoreError> {
+    let io = || StoreError::io("write", target);
+    let mut temporary = tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .tempfile_in(folder_of(target))
+        .map_err(io())?;
+    temporary.write_all(bytes).map_err(io())?;
+    if let Some(old) = old {
+        keep_owner_and_mode(&temporary, target, old)?;
+    }
+    // Once, for content, owner and mode together.
+    temporary.as_file().sync_all().map_err(io())?;
+    Ok(temporary)
 }
 
 fn keep_owner_and_mode(temporary: &NamedTempFile, target: &Path, old: &fs::Metadata) -> Result<(), StoreError> {
@@ -343,8 +351,7 @@ fn keep_owner_and_mode(temporary: &NamedTempFile, target: &Path, old: &fs::Metad
         })?;
     }
     let mode = fs::Permissions::from_mode(old.mode() & 0o7777);
-    file.set_permissions(mode).map_err(StoreError::io("write", target))?;
-    file.sync_all().map_err(StoreError::io("write", target))
+    file.set_permissions(mode).map_err(StoreError::io("write", target))
 }
 
 /// A lock on a folder, held against other gpuyard processes that are about to read, change and write a file in it.
