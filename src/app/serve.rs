@@ -22,7 +22,11 @@ pub(crate) fn serve(context: &Context) -> Result<i32, Failure> {
         let url = Daemon::address(&root, &holder.process).unwrap_or_default();
         return Err(Failure::new(
             Exit::Held,
-            say!(lang, "a daemon serves this root already (pid {pid}) {url}", "此目录已有守护进程在运行（pid {pid}）{url}"),
+            say!(
+                lang,
+                "a daemon serves this root already (pid {pid}) {url}",
+                "此目录已有守护进程在运行（pid {pid}）{url}"
+            ),
         ));
     }
     let made = settings::ensure(&root).map_err(Failure::unusable)?;
@@ -35,13 +39,24 @@ pub(crate) fn serve(context: &Context) -> Result<i32, Failure> {
         lang: context.lang,
         // Shown once, where a person looks on, and never where it would be kept.
         new_secret: made.new_secret.filter(|_| io::stdout().is_terminal()),
-        secret_place: settings.requires_secret().then(|| root.settings_path().display().to_string()),
+        secret_place: settings
+            .requires_secret()
+            .then(|| root.settings_path().display().to_string()),
     };
     let on_ready = Box::new(move |address: &Address| {
         // Where nobody listens, the log and pid.json say where it answers.
         let _ = greeting.write(&mut io::stdout(), address);
     });
-    gpuyard_server::serve(Options { root, host, settings, source, exe, lang, on_ready }).map_err(refused)?;
+    gpuyard_server::serve(Options {
+        root,
+        host,
+        settings,
+        source,
+        exe,
+        lang,
+        on_ready,
+    })
+    .map_err(refused)?;
     Ok(0)
 }
 
@@ -55,13 +70,21 @@ struct Greeting {
 impl Greeting {
     fn write(&self, out: &mut dyn Write, address: &Address) -> io::Result<()> {
         let (lang, url) = (self.lang, &address.url);
-        writeln!(out, "{}", say!(lang, "gpuyard answers at {url}", "gpuyard 访问地址：{url}"))?;
+        writeln!(
+            out,
+            "{}",
+            say!(lang, "gpuyard answers at {url}", "gpuyard 访问地址：{url}")
+        )?;
         if let Some(wished) = address.wished {
             let port = address.port;
             writeln!(
                 out,
                 "{}",
-                say!(lang, "port {wished} is taken, so it is {port}", "端口 {wished} 已被占用，改用 {port}")
+                say!(
+                    lang,
+                    "port {wished} is taken, so it is {port}",
+                    "端口 {wished} 已被占用，改用 {port}"
+                )
             )?;
         }
         match (&self.new_secret, &self.secret_place) {
@@ -69,7 +92,11 @@ impl Greeting {
                 writeln!(
                     out,
                     "{}",
-                    say!(lang, "secret: {secret}   (shown once; it stands in {place})", "密钥：{secret}   （仅显示一次；保存在 {place}）")
+                    say!(
+                        lang,
+                        "secret: {secret}   (shown once; it stands in {place})",
+                        "密钥：{secret}   （仅显示一次；保存在 {place}）"
+                    )
                 )?;
             }
             (None, Some(place)) => {
@@ -77,11 +104,13 @@ impl Greeting {
             }
             _ => {}
         }
-        writeln!(
-            out,
-            "{}",
-            lang.pick("Ctrl-C ends the daemon; schedulers and tasks go on", "按 Ctrl-C 结束守护进程；调度器和任务会继续运行")
-        )?;
+        if io::stdin().is_terminal() {
+            let said = lang.pick(
+                "Ctrl-C ends the daemon; schedulers and tasks go on",
+                "按 Ctrl-C 结束守护进程；调度器和任务会继续运行",
+            );
+            writeln!(out, "{said}")?;
+        }
         out.flush()
     }
 }
@@ -89,7 +118,9 @@ impl Greeting {
 fn refused(error: StartError) -> Failure {
     let exit = match error {
         StartError::Held(_) => Exit::Held,
-        StartError::BindAddress(_) | StartError::RootWithoutSecret | StartError::Tls | StartError::Store(_) => Exit::Unusable,
+        StartError::BindAddress(_) | StartError::RootWithoutSecret | StartError::Tls | StartError::Store(_) => {
+            Exit::Unusable
+        }
         StartError::Listen { .. } | StartError::Exec(_) | StartError::System { .. } => Exit::Failed,
     };
     Failure::new(exit, error)
@@ -101,8 +132,17 @@ mod tests {
     use super::*;
 
     fn said(new_secret: Option<&str>) -> String {
-        let greeting = Greeting { lang: Lang::En, new_secret: new_secret.map(str::to_owned), secret_place: Some("/r/s.yaml".into()) };
-        let address = Address { port: 29215, wished: Some(29214), url: "http://10.0.0.7:29215".into(), held: None };
+        let greeting = Greeting {
+            lang: Lang::En,
+            new_secret: new_secret.map(str::to_owned),
+            secret_place: Some("/r/s.yaml".into()),
+        };
+        let address = Address {
+            port: 29215,
+            wished: Some(29214),
+            url: "http://10.0.0.7:29215".into(),
+            held: None,
+        };
         let mut out = Vec::new();
         greeting.write(&mut out, &address).unwrap();
         String::from_utf8(out).unwrap()
@@ -114,6 +154,9 @@ mod tests {
         assert!(first.contains("secret: f00d") && first.contains("/r/s.yaml"), "{first}");
         assert!(first.contains("port 29214 is taken, so it is 29215"), "{first}");
         let later = said(None);
-        assert!(later.contains("the secret stands in /r/s.yaml") && !later.contains("f00d"), "{later}");
+        assert!(
+            later.contains("the secret stands in /r/s.yaml") && !later.contains("f00d"),
+            "{later}"
+        );
     }
 }

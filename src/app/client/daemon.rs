@@ -32,7 +32,7 @@ struct Refusal {
 
 impl Daemon {
     /// The name of the place that a daemon holds.
-    pub(crate) const PLACE: &str = "daemon";
+    pub(crate) const PLACE: &str = gpuyard_server::PLACE;
 
     /// Finds the daemon of a root; `None` where none lives, or none that can be asked from here.
     pub(crate) fn find(context: &Context, root: &Root, host: &HostFolder) -> Result<Option<Daemon>, Failure> {

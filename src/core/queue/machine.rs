@@ -533,7 +533,12 @@ impl Machine {
             }
             cursor += 1;
         }
-        let ending = matches!(self.run.state, RunState::Stopping | RunState::Draining);
+        // Read back from disk, a run that was stopped still says so of its queues; an interrupted one goes on some day.
+        let ending = match self.run.state {
+            RunState::Starting | RunState::Running | RunState::Interrupted => false,
+            RunState::Stopping | RunState::Draining => true,
+            RunState::Completed | RunState::Failed | RunState::Stopped => true,
+        };
         let head = (halted.is_none() && !running && !ending)
             .then(|| queue.processes.get_mut(cursor))
             .flatten();
