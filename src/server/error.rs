@@ -9,37 +9,37 @@ use gpuyard_core::model::{FieldError, Text};
 
 /// Why a call was not answered as it hoped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiError {
+pub(crate) struct ApiError {
     /// HTTP status.
-    pub status: StatusCode,
+    pub(crate) status: StatusCode,
     /// For programs.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// For people.
-    pub message: Text,
+    pub(crate) message: Text,
     /// What is wrong with single fields of what was sent.
-    pub errors: Vec<FieldError>,
+    pub(crate) errors: Vec<FieldError>,
     /// Seconds after which it may be tried again.
-    pub retry_after: Option<u64>,
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl ApiError {
     /// An error in words.
-    pub fn new(status: StatusCode, code: &'static str, en: impl Into<String>, zh: impl Into<String>) -> ApiError {
+    pub(crate) fn new(status: StatusCode, code: &'static str, en: impl Into<String>, zh: impl Into<String>) -> ApiError {
         ApiError { status, code, message: Text::new(en, zh), errors: Vec::new(), retry_after: None }
     }
 
     /// 404.
-    pub fn not_found(code: &'static str, en: impl Into<String>, zh: impl Into<String>) -> ApiError {
+    pub(crate) fn not_found(code: &'static str, en: impl Into<String>, zh: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::NOT_FOUND, code, en, zh)
     }
 
     /// 409: not possible in the state that things are in.
-    pub fn conflict(code: &'static str, en: impl Into<String>, zh: impl Into<String>) -> ApiError {
+    pub(crate) fn conflict(code: &'static str, en: impl Into<String>, zh: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::CONFLICT, code, en, zh)
     }
 
     /// 422: what was sent makes no sense, by field.
-    pub fn fields(errors: Vec<FieldError>) -> ApiError {
+    pub(crate) fn fields(errors: Vec<FieldError>) -> ApiError {
         let join = |pick: fn(&Text) -> &str, between: &str| {
             let each: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.field, pick(&e.message))).collect();
             each.join(between)
@@ -49,19 +49,19 @@ impl ApiError {
     }
 
     /// 422 for one field.
-    pub fn field(field: &str, code: &str, en: impl Into<String>, zh: impl Into<String>) -> ApiError {
+    pub(crate) fn field(field: &str, code: &str, en: impl Into<String>, zh: impl Into<String>) -> ApiError {
         ApiError::fields(vec![FieldError::new(field, code, en, zh)])
     }
 
     /// 500: something of ours failed. The cause goes to the log, once, here; it names the file or call, and no secret.
-    pub fn internal(cause: impl std::fmt::Display) -> ApiError {
+    pub(crate) fn internal(cause: impl std::fmt::Display) -> ApiError {
         tracing::error!("{cause:#}");
         let (en, zh) = (format!("it did not work: {cause:#}"), format!("操作失败：{cause:#}"));
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", en, zh)
     }
 
     /// What a bare status means, for answers that the libraries below us make.
-    pub fn of_status(status: StatusCode) -> ApiError {
+    pub(crate) fn of_status(status: StatusCode) -> ApiError {
         let (code, en, zh) = match status {
             StatusCode::NOT_FOUND => ("not_found", "there is no such path", "没有这个路径"),
             StatusCode::METHOD_NOT_ALLOWED => {

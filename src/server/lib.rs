@@ -13,6 +13,8 @@ mod guard;
 mod limits;
 mod listen;
 mod router;
+#[cfg(test)]
+mod router_tests;
 mod runs;
 mod serve;
 mod start_error;

@@ -8,23 +8,6 @@ use gpuyard_core::model::Settings;
 
 use crate::{StartError, guard::secret::is_well_known, limits};
 
-/// Which port is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Port {
-    /// This one, or the next free one.
-    Wished(u16),
-    /// This one, or the daemon does not start.
-    Fixed(u16),
-}
-
-impl Port {
-    pub(crate) fn number(self) -> u16 {
-        match self {
-            Port::Wished(port) | Port::Fixed(port) => port,
-        }
-    }
-}
-
 /// Why a daemon listens on loopback though its settings name another address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Held {
@@ -67,16 +50,12 @@ pub(crate) fn address(settings: &Settings) -> Result<(IpAddr, Option<Held>), Sta
     Ok(if held.is_some() || !settings.allow_lan { (loopback, held) } else { (wanted, None) })
 }
 
-/// Binds the port that is wanted, or one of those after it.
-pub(crate) fn bind(ip: IpAddr, port: Port) -> Result<TcpListener, StartError> {
-    let first = port.number();
-    let last = match port {
-        // 0 asks the system for any.
-        Port::Wished(wished) if wished > 0 => wished.saturating_add(limits::PORTS),
-        _ => first,
-    };
+/// Binds the port that is wished for, or the next free one.
+pub(crate) fn bind(ip: IpAddr, wished: u16) -> Result<TcpListener, StartError> {
+    // 0 asks the system for any.
+    let last = if wished == 0 { 0 } else { wished.saturating_add(limits::PORTS) };
     let mut refused = None;
-    for port in first..=last {
+    for port in wished..=last {
         match TcpListener::bind(SocketAddr::new(ip, port)) {
             Ok(listener) => {
                 listener.set_nonblocking(true).map_err(|source| StartError::Listen { ip, port, source })?;
@@ -130,12 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_port_gives_way_to_the_next_unless_it_is_fixed() {
+    fn a_taken_port_gives_way_to_the_next() {
         let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let first = bind(ip, Port::Wished(0)).unwrap();
+        let first = bind(ip, 0).unwrap();
         let taken = first.local_addr().unwrap().port();
-        let second = bind(ip, Port::Wished(taken)).unwrap();
+        let second = bind(ip, taken).unwrap();
         assert_ne!(second.local_addr().unwrap().port(), taken);
-        assert!(matches!(bind(ip, Port::Fixed(taken)), Err(StartError::Listen { port, .. }) if port == taken));
     }
 }

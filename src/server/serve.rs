@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use gpuyard_core::model::{Lang, Settings};
+use gpuyard_core::model::{Lang, PidSpace, ProcessIdentity, Settings};
 use gpuyard_exec::{clock, host::HostFolder, identity, place::Place};
 use gpuyard_gpu::{GpuReader, GpuSource};
 use gpuyard_store::{
@@ -25,7 +25,7 @@ use crate::{
     connection,
     gpus::Gpus,
     guard::{access::Guard, host::own_names},
-    listen::{self, Port},
+    listen,
     router::router,
     runs::Book,
     supervise::Supervisor,
@@ -86,7 +86,7 @@ async fn live(options: Options) -> Result<(), StartError> {
         tracing::warn!("{warning}");
     }
     let (ip, held) = listen::address(&settings)?;
-    let listener = listen::bind(ip, Port::Wished(settings.port))?;
+    let listener = listen::bind(ip, settings.port)?;
     let bound = listener.local_addr().map_err(system("tell the port"))?;
     let address = Address {
         port: bound.port(),
@@ -214,11 +214,11 @@ fn instance(pid: i32, port: u16, host: IpAddr, url: &str) -> Instance {
 
 /// Whether the daemon of an entry lives, or may live where we cannot look.
 fn is_alive(instance: &Instance) -> bool {
-    let space = identity::pid_space();
-    let here = instance.machine_id == space.machine_id && instance.pid_ns == space.pid_ns;
-    let known = !instance.machine_id.is_empty();
-    if known && !here {
-        return instance.machine_id != space.machine_id || instance.boot_id == space.boot_id;
-    }
-    instance.boot_id == space.boot_id && identity::start_ticks(instance.pid) == Some(instance.start_ticks)
+    let Instance { pid, start_ticks, machine_id, boot_id, pid_ns, .. } = instance.clone();
+    let here = identity::pid_space();
+    let process = ProcessIdentity { space: PidSpace { machine_id, boot_id, pid_ns }, pid, start_ticks };
+    // Another machine that shares the root, or another container on this one.
+    let other_machine = !process.space.machine_id.is_empty() && process.space.machine_id != here.machine_id;
+    let other_container = process.space.boot_id == here.boot_id && process.space.pid_ns != here.pid_ns;
+    other_machine || other_container || identity::is_alive(&process)
 }

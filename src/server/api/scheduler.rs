@@ -1,5 +1,5 @@
 //! `/api/scheduler/*`: starting, stopping and looking at schedulers and their runs.
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use axum::{
     Extension, Json,
@@ -22,7 +22,7 @@ use crate::{
     error::ApiError,
     extract::{Ask, Body, Config},
     limits,
-    supervise::{How, Launched, News, NotUp, launch},
+    supervise::{How, Launched, News, NotUp, death, launch},
 };
 
 /// Starts a scheduler; answers once its first state is on disk.
@@ -157,6 +157,14 @@ fn call(app: &App, key: ConfigKey, request: &ControlRequest, holder: &Holder) ->
         Ok(ControlResponse::Conflict { message } | ControlResponse::Invalid { message }) => {
             let zh = format!("调度器拒绝了请求：{message}");
             Err(ApiError::conflict("refused", message, zh))
+        }
+        // It was so quick to end that it gave no answer, which is what it was told to do.
+        Err(error)
+            if matches!(request, ControlRequest::Stop { .. })
+                && error.kind() == io::ErrorKind::InvalidData
+                && death::comes_within(&holder.process, limits::CONTROL_TIME) =>
+        {
+            Ok(())
         }
         // It ended between our look and our call.
         Err(_) if !identity::is_alive(&holder.process) => Err(not_running(key)),

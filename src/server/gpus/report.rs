@@ -194,13 +194,13 @@ mod tests {
         HostSample {
             hostname: Some("gpu-server-01".into()),
             cpu_percent: Some(Percent(25.54)),
-            cpu_count: 32,
-            memory_used: Bytes(64 << 30),
-            memory_total: Bytes(128 << 30),
-            swap_used: Bytes(0),
-            swap_total: Bytes(0),
+            cpu_count: Some(32),
+            memory_used: Some(Bytes(64 << 30)),
+            memory_total: Some(Bytes(128 << 30)),
+            swap_used: Some(Bytes(0)),
+            swap_total: Some(Bytes(0)),
             disk: None,
-            load: [1.0, 0.5, 0.25],
+            load: Some([1.0, 0.5, 0.25]),
         }
     }
 

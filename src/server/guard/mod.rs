@@ -7,4 +7,4 @@ pub(crate) mod secret;
 pub(crate) mod session;
 pub(crate) mod throttle;
 
-pub use principal::{Principal, Via};
+pub(crate) use principal::{Principal, Via};

@@ -4,16 +4,16 @@ use super::session::TokenHash;
 /// The caller, as every handler behind the guard finds it among the request's extensions. Today there is one kind, the
 /// owner of the secret; accounts, agents and hooks become others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
+pub(crate) struct Principal {
     /// For the audit log.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// How it showed who it is.
-    pub via: Via,
+    pub(crate) via: Via,
 }
 
 /// How a caller showed who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Via {
+pub(crate) enum Via {
     /// By the token of a login.
     Session(TokenHash),
     /// By the secret itself, as programs do.

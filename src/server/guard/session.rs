@@ -13,7 +13,7 @@ const PREFIX: &str = "gy1_";
 
 /// What is kept of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TokenHash([u8; 32]);
+pub(crate) struct TokenHash([u8; 32]);
 
 impl TokenHash {
     fn of(token: &str) -> TokenHash {

@@ -1,9 +1,15 @@
 //! Waiting for a process's end, without asking again and again.
-use std::os::fd::{AsFd, OwnedFd};
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    time::Duration,
+};
 
 use gpuyard_core::model::ProcessIdentity;
 use gpuyard_exec::{identity, spawn::Detached};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, pidfd_open},
+};
 use tokio::io::{Interest, unix::AsyncFd};
 
 /// Waits until this very process has ended. Returns at once where it has.
@@ -27,6 +33,18 @@ pub(crate) async fn of_child(child: &Detached) {
         Ok(None) => {}
         Err(error) => tracing::warn!(%error, "cannot tell how a scheduler ended"),
     }
+}
+
+/// Blocks until this very process has ended, or that has taken too long; says whether it has.
+pub(crate) fn comes_within(process: &ProcessIdentity, patience: Duration) -> bool {
+    let pid = Pid::from_raw(process.pid);
+    let Some(fd) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
+        return !identity::is_alive(process);
+    };
+    let timeout = Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: i64::from(patience.subsec_nanos()) };
+    // Cut short by a signal, it is asked again below.
+    let _ = identity::is_alive(process).then(|| poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout)));
+    !identity::is_alive(process)
 }
 
 async fn readable(fd: OwnedFd) {

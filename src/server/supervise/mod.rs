@@ -2,7 +2,7 @@
 //!
 //! Nothing is asked after at intervals. The state folder tells of new runs, a scheduler's own descriptor of its death,
 //! and a timer of the moment at which a delayed recovery is due.
-mod death;
+pub(crate) mod death;
 mod launch;
 mod policy;
 
