@@ -2,7 +2,11 @@
 use std::{path::PathBuf, sync::Arc};
 
 use gpuyard_core::model::{ConfigKey, Lang, Rules, Settings};
-use gpuyard_exec::{ExecError, host::HostFolder, place::{Holder, Place}};
+use gpuyard_exec::{
+    ExecError,
+    host::HostFolder,
+    place::{Holder, Place},
+};
 use gpuyard_store::{Root, audit::AuditLog};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -42,6 +46,8 @@ impl App {
         work: impl FnOnce(&Arc<App>) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let app = Arc::clone(self);
-        tokio::task::spawn_blocking(move || work(&app)).await.map_err(ApiError::internal)?
+        tokio::task::spawn_blocking(move || work(&app))
+            .await
+            .map_err(ApiError::internal)?
     }
 }

@@ -9,7 +9,11 @@ use axum::{
 use gpuyard_exec::clock;
 use serde_json::json;
 
-use crate::{app::App, error::ApiError, guard::{Principal, peer::Peer}};
+use crate::{
+    app::App,
+    error::ApiError,
+    guard::{Principal, peer::Peer},
+};
 
 /// Lets a request through, and notes it if it may change something. Bodies are not noted: a login's holds the secret.
 pub(crate) async fn note(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

@@ -57,7 +57,9 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut end: watch:
 /// How many connections there is room for, by the number of files that this process may have open.
 fn room() -> usize {
     let (soft, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
-    let spare = usize::try_from(soft).unwrap_or(usize::MAX).saturating_sub(limits::OTHER_DESCRIPTORS);
+    let spare = usize::try_from(soft)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(limits::OTHER_DESCRIPTORS);
     spare.clamp(limits::FEWEST_CONNECTIONS, limits::CONNECTIONS)
 }
 
@@ -189,7 +191,12 @@ impl Drop for Busy {
 
 impl Crowd {
     fn new(room: usize) -> Crowd {
-        Crowd { room, seats: Mutex::default(), left: watch::Sender::new(0), clock: AtomicU64::new(0) }
+        Crowd {
+            room,
+            seats: Mutex::default(),
+            left: watch::Sender::new(0),
+            clock: AtomicU64::new(0),
+        }
     }
 
     fn seats(&self) -> MutexGuard<'_, Vec<Arc<Seat>>> {
@@ -202,18 +209,25 @@ impl Crowd {
             self.make_room();
         }
         let seat = Arc::new(Seat::default());
-        seat.used.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        seat.used
+            .store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         let mut seats = self.seats();
         seats.push(Arc::clone(&seat));
         self.left.send_replace(seats.len());
-        Member { crowd: Arc::clone(self), seat }
+        Member {
+            crowd: Arc::clone(self),
+            seat,
+        }
     }
 
     /// Ends the connection that came first among those that are not being answered; with all of them busy, the first of
     /// all: memory is bounded, whatever comes.
     fn make_room(&self) {
         let mut seats = self.seats();
-        let oldest = seats.iter().enumerate().min_by_key(|(_, seat)| (seat.is_busy(), seat.used.load(Ordering::Relaxed)));
+        let oldest = seats
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, seat)| (seat.is_busy(), seat.used.load(Ordering::Relaxed)));
         if let Some((place, _)) = oldest {
             // It is no longer counted; its task removes nothing when it ends.
             seats.swap_remove(place).evicted.notify_one();

@@ -51,7 +51,9 @@ fn is_api(path: &str) -> bool {
 }
 
 fn language(headers: &HeaderMap, fallback: Lang) -> Lang {
-    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let accepted = headers
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok());
     match accepted {
         // Programs that send `*` or nothing have no wish.
         Some(text) if text.to_ascii_lowercase().contains("zh") || text.to_ascii_lowercase().contains("en") => {
@@ -75,16 +77,24 @@ fn write(error: &ApiError, lang: Lang, before: &HeaderMap, head: bool) -> Respon
     let mut body = json!({"success": false, "code": error.code, "message": error.message.get(lang)});
     if !error.errors.is_empty() {
         let each = error.errors.iter();
-        body["errors"] =
-            each.map(|e| json!({"field": e.field, "code": e.code, "message": e.message.get(lang)})).collect();
+        body["errors"] = each
+            .map(|e| json!({"field": e.field, "code": e.code, "message": e.message.get(lang)}))
+            .collect();
     }
-    let mut response = if head { error.status.into_response() } else { (error.status, Json(body)).into_response() };
+    let mut response = if head {
+        error.status.into_response()
+    } else {
+        (error.status, Json(body)).into_response()
+    };
     let headers = response.headers_mut();
     if let Some(allow) = before.get(header::ALLOW) {
         headers.insert(header::ALLOW, allow.clone());
     }
     if error.status == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"gpuyard\""));
+        headers.insert(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"gpuyard\""),
+        );
     }
     if let Some(seconds) = error.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -24,8 +24,19 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     /// An error in words.
-    pub(crate) fn new(status: StatusCode, code: &'static str, en: impl Into<String>, zh: impl Into<String>) -> ApiError {
-        ApiError { status, code, message: Text::new(en, zh), errors: Vec::new(), retry_after: None }
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        en: impl Into<String>,
+        zh: impl Into<String>,
+    ) -> ApiError {
+        ApiError {
+            status,
+            code,
+            message: Text::new(en, zh),
+            errors: Vec::new(),
+            retry_after: None,
+        }
     }
 
     /// 404.
@@ -41,11 +52,17 @@ impl ApiError {
     /// 422: what was sent makes no sense, by field.
     pub(crate) fn fields(errors: Vec<FieldError>) -> ApiError {
         let join = |pick: fn(&Text) -> &str, between: &str| {
-            let each: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.field, pick(&e.message))).collect();
+            let each: Vec<String> = errors
+                .iter()
+                .map(|e| format!("{}: {}", e.field, pick(&e.message)))
+                .collect();
             each.join(between)
         };
         let (en, zh) = (join(|text| &text.en, "; "), join(|text| &text.zh, "；"));
-        ApiError { errors, ..ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", en, zh) }
+        ApiError {
+            errors,
+            ..ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", en, zh)
+        }
     }
 
     /// 422 for one field.
@@ -64,9 +81,11 @@ impl ApiError {
     pub(crate) fn of_status(status: StatusCode) -> ApiError {
         let (code, en, zh) = match status {
             StatusCode::NOT_FOUND => ("not_found", "there is no such path", "没有这个路径"),
-            StatusCode::METHOD_NOT_ALLOWED => {
-                ("method_not_allowed", "this path does not take that method", "此路径不支持该请求方法")
-            }
+            StatusCode::METHOD_NOT_ALLOWED => (
+                "method_not_allowed",
+                "this path does not take that method",
+                "此路径不支持该请求方法",
+            ),
             StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "the body is larger than 1 MiB", "请求体超过 1 MiB"),
             _ if status.is_server_error() => ("internal", "it did not work", "操作失败"),
             _ => ("bad_request", "the request cannot be understood", "无法理解该请求"),

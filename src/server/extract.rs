@@ -17,7 +17,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
-        let text: &[u8] = if bytes.iter().all(u8::is_ascii_whitespace) { b"{}" } else { &bytes };
+        let text: &[u8] = if bytes.iter().all(u8::is_ascii_whitespace) {
+            b"{}"
+        } else {
+            &bytes
+        };
         serde_json::from_slice(text).map(Body).map_err(|error| {
             if error.is_data() {
                 // The position says nothing to people; the rest names the field.
@@ -25,7 +29,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 let said = said.split(" at line ").next().unwrap_or_default();
                 return ApiError::field("body", "type", said, format!("请求体不符合要求：{said}"));
             }
-            let (en, zh) = (format!("the body is not JSON: {error}"), format!("请求体不是合法的 JSON：{error}"));
+            let (en, zh) = (
+                format!("the body is not JSON: {error}"),
+                format!("请求体不是合法的 JSON：{error}"),
+            );
             ApiError::new(StatusCode::BAD_REQUEST, "not_json", en, zh)
         })
     }
@@ -42,12 +49,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        Query::try_from_uri(&parts.uri).map(|Query(query)| Ask(query)).map_err(|rejection| {
-            let said = rejection.body_text();
-            let said = said.strip_prefix("Failed to deserialize query string: ").unwrap_or(&said).to_owned();
-            let zh = format!("查询参数不符合要求：{said}");
-            ApiError::field("query", "type", said, zh)
-        })
+        Query::try_from_uri(&parts.uri)
+            .map(|Query(query)| Ask(query))
+            .map_err(|rejection| {
+                let said = rejection.body_text();
+                let said = said
+                    .strip_prefix("Failed to deserialize query string: ")
+                    .unwrap_or(&said)
+                    .to_owned();
+                let zh = format!("查询参数不符合要求：{said}");
+                ApiError::field("query", "type", said, zh)
+            })
     }
 }
 
@@ -65,7 +77,11 @@ impl<S: Send + Sync> FromRequestParts<S> for ModePath {
         let found = Path::<In>::from_request_parts(parts, state).await;
         let mode = found.ok().and_then(|Path(path)| path.mode.parse().ok());
         mode.map(ModePath).ok_or_else(|| {
-            ApiError::not_found("no_such_mode", "the mode is `single` or `multi`", "模式应为 `single` 或 `multi`")
+            ApiError::not_found(
+                "no_such_mode",
+                "the mode is `single` or `multi`",
+                "模式应为 `single` 或 `multi`",
+            )
         })
     }
 }

@@ -47,22 +47,37 @@ pub(crate) fn address(settings: &Settings) -> Result<(IpAddr, Option<Held>), Sta
     } else {
         (!settings.allow_anonymous).then_some(Held::NoSecret)
     };
-    Ok(if held.is_some() || !settings.allow_lan { (loopback, held) } else { (wanted, None) })
+    Ok(if held.is_some() || !settings.allow_lan {
+        (loopback, held)
+    } else {
+        (wanted, None)
+    })
 }
 
 /// Binds the port that is wished for, or the next free one.
 pub(crate) fn bind(ip: IpAddr, wished: u16) -> Result<TcpListener, StartError> {
     // 0 asks the system for any.
-    let last = if wished == 0 { 0 } else { wished.saturating_add(limits::PORTS) };
+    let last = if wished == 0 {
+        0
+    } else {
+        wished.saturating_add(limits::PORTS)
+    };
     let mut refused = None;
     for port in wished..=last {
         match TcpListener::bind(SocketAddr::new(ip, port)) {
             Ok(listener) => {
-                listener.set_nonblocking(true).map_err(|source| StartError::Listen { ip, port, source })?;
+                listener
+                    .set_nonblocking(true)
+                    .map_err(|source| StartError::Listen { ip, port, source })?;
                 return Ok(listener);
             }
             // A port below 1024 without the right to it: the next ones are no better, up to 1024.
-            Err(source) if matches!(source.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {
+            Err(source)
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+                ) =>
+            {
                 refused.get_or_insert(StartError::Listen { ip, port, source });
             }
             Err(source) => return Err(StartError::Listen { ip, port, source }),
@@ -96,13 +111,19 @@ mod tests {
         assert_eq!(with("s3cret", false, "::", false), ("::1".into(), None));
         assert_eq!(with("s3cret", false, "127.0.0.7", false), ("127.0.0.7".into(), None));
         assert_eq!(with("s3cret", true, "localhost", false), ("127.0.0.1".into(), None));
-        assert_eq!(with("admin", true, "0.0.0.0", false), ("127.0.0.1".into(), Some(Held::WellKnownSecret)));
+        assert_eq!(
+            with("admin", true, "0.0.0.0", false),
+            ("127.0.0.1".into(), Some(Held::WellKnownSecret))
+        );
         assert_eq!(
             with("omniai315fgvr_gpu_config", true, "0.0.0.0", false),
             ("127.0.0.1".into(), Some(Held::WellKnownSecret))
         );
         for none in ["", "none", "null", "false"] {
-            assert_eq!(with(none, true, "0.0.0.0", false), ("127.0.0.1".into(), Some(Held::NoSecret)));
+            assert_eq!(
+                with(none, true, "0.0.0.0", false),
+                ("127.0.0.1".into(), Some(Held::NoSecret))
+            );
         }
         assert_eq!(with("", true, "0.0.0.0", true), ("0.0.0.0".into(), None));
         assert_eq!(with("", false, "0.0.0.0", true), ("127.0.0.1".into(), None));

@@ -37,8 +37,14 @@ fn yard() -> Yard {
     let root = Root::open(&root).unwrap();
     root.prepare().unwrap();
     let host = HostFolder::open(Some(folder.path().join("host"))).unwrap();
-    let settings = Settings { secret: SECRET.into(), ..Settings::default() };
-    let spec = SourceSpec::Simulated { count: 2, memory: Bytes(24 << 30) };
+    let settings = Settings {
+        secret: SECRET.into(),
+        ..Settings::default()
+    };
+    let spec = SourceSpec::Simulated {
+        count: 2,
+        memory: Bytes(24 << 30),
+    };
     let source = gpuyard_gpu::open(&spec, SourceContext::default()).unwrap();
     let reader = Arc::new(GpuReader::spawn(source));
     let app = App {
@@ -54,7 +60,10 @@ fn yard() -> Yard {
         news: mpsc::unbounded_channel().0,
         root,
     };
-    Yard { _folder: folder, app: Arc::new(app) }
+    Yard {
+        _folder: folder,
+        app: Arc::new(app),
+    }
 }
 
 impl Yard {
@@ -68,12 +77,19 @@ impl Yard {
         request.extensions_mut().insert(Peer::known(here, Some(1000)));
         let response = router(&self.app).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        (parts.status, parts.headers, axum::body::to_bytes(body, 1 << 24).await.unwrap().to_vec())
+        (
+            parts.status,
+            parts.headers,
+            axum::body::to_bytes(body, 1 << 24).await.unwrap().to_vec(),
+        )
     }
 }
 
 fn call(method: &str, path: &str, secret: Option<&str>, body: &str) -> Request<Body> {
-    let mut request = Request::builder().method(method).uri(path).header(header::HOST, "localhost:29214");
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, "localhost:29214");
     if let Some(secret) = secret {
         request = request.header(header::AUTHORIZATION, format!("Bearer {secret}"));
     }
@@ -81,14 +97,25 @@ fn call(method: &str, path: &str, secret: Option<&str>, body: &str) -> Request<B
 }
 
 fn filled(path: &str) -> String {
-    let path = path.replace("{mode}", "single").replace("{pid}", "1").replace("{run_id}", "r");
+    let path = path
+        .replace("{mode}", "single")
+        .replace("{pid}", "1")
+        .replace("{run_id}", "r");
     path.replace("{task_id}", "t").replace("{action}", "retry")
 }
 
 #[tokio::test]
 async fn nothing_is_open_that_is_not_meant_to_be() {
     let yard = yard();
-    let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS, Method::HEAD];
+    let methods = [
+        Method::GET,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::PATCH,
+        Method::OPTIONS,
+        Method::HEAD,
+    ];
     for (_, path) in PATHS {
         for method in &methods {
             for secret in [None, Some("guess")] {
@@ -97,7 +124,10 @@ async fn nothing_is_open_that_is_not_meant_to_be() {
                 let denied = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS);
                 // A login without a password is no login.
                 let refused = denied || status == StatusCode::UNPROCESSABLE_ENTITY;
-                assert!(if open { !denied || refused } else { denied }, "{method} {path}: {status}");
+                assert!(
+                    if open { !denied || refused } else { denied },
+                    "{method} {path}: {status}"
+                );
             }
         }
     }
@@ -118,8 +148,17 @@ async fn every_path_is_there_and_unknown_ones_are_not() {
 #[tokio::test]
 async fn another_name_than_ours_is_misdirected() {
     let yard = yard();
-    for (host, status) in [("yard", 200), ("127.0.0.1:1", 200), ("[::1]:29214", 200), ("evil.example", 421), ("", 421)] {
-        let request = Request::get("/api/health").header(header::HOST, host).body(Body::empty()).unwrap();
+    for (host, status) in [
+        ("yard", 200),
+        ("127.0.0.1:1", 200),
+        ("[::1]:29214", 200),
+        ("evil.example", 421),
+        ("", 421),
+    ] {
+        let request = Request::get("/api/health")
+            .header(header::HOST, host)
+            .body(Body::empty())
+            .unwrap();
         assert_eq!(yard.ask(request).await.0, status, "{host}");
     }
 }
@@ -127,27 +166,50 @@ async fn another_name_than_ours_is_misdirected() {
 #[tokio::test]
 async fn errors_speak_the_callers_language() {
     let yard = yard();
-    for (accept, message) in [("zh-CN,en;q=0.5", "没有这个路径"), ("en", "there is no such path"), ("*", "there is no such path")] {
+    for (accept, message) in [
+        ("zh-CN,en;q=0.5", "没有这个路径"),
+        ("en", "there is no such path"),
+        ("*", "there is no such path"),
+    ] {
         let mut request = call("GET", "/api/nothing", Some(SECRET), "");
-        request.headers_mut().insert(header::ACCEPT_LANGUAGE, accept.parse().unwrap());
+        request
+            .headers_mut()
+            .insert(header::ACCEPT_LANGUAGE, accept.parse().unwrap());
         let (status, body) = yard.ask(request).await;
-        assert_eq!((status, &body["message"], &body["success"]), (StatusCode::NOT_FOUND, &json!(message), &json!(false)));
+        assert_eq!(
+            (status, &body["message"], &body["success"]),
+            (StatusCode::NOT_FOUND, &json!(message), &json!(false))
+        );
     }
 }
 
 #[tokio::test]
 async fn a_login_gives_a_token_that_ends_with_a_logout() {
     let yard = yard();
-    let (status, body) = yard.ask(call("POST", "/api/auth/login", None, r#"{"password":"wrong"}"#)).await;
-    assert_eq!((status, &body["code"]), (StatusCode::UNAUTHORIZED, &json!("wrong_secret")));
+    let (status, body) = yard
+        .ask(call("POST", "/api/auth/login", None, r#"{"password":"wrong"}"#))
+        .await;
+    assert_eq!(
+        (status, &body["code"]),
+        (StatusCode::UNAUTHORIZED, &json!("wrong_secret"))
+    );
     let right = json!({ "password": SECRET }).to_string();
     let (status, body) = yard.ask(call("POST", "/api/auth/login", None, &right)).await;
     assert_eq!(status, StatusCode::OK);
     let token = body["token"].as_str().unwrap();
-    assert_eq!(yard.ask(call("GET", "/api/scheduler/state", Some(token), "")).await.0, StatusCode::OK);
-    assert_eq!(yard.ask(call("POST", "/api/auth/logout", Some(token), "")).await.0, StatusCode::OK);
+    assert_eq!(
+        yard.ask(call("GET", "/api/scheduler/state", Some(token), "")).await.0,
+        StatusCode::OK
+    );
+    assert_eq!(
+        yard.ask(call("POST", "/api/auth/logout", Some(token), "")).await.0,
+        StatusCode::OK
+    );
     let (status, body) = yard.ask(call("GET", "/api/scheduler/state", Some(token), "")).await;
-    assert_eq!((status, &body["code"]), (StatusCode::UNAUTHORIZED, &json!("session_ended")));
+    assert_eq!(
+        (status, &body["code"]),
+        (StatusCode::UNAUTHORIZED, &json!("session_ended"))
+    );
     let settings = &yard.app.settings;
     let audit = std::fs::read_to_string(yard.app.root.audit_log(settings)).unwrap();
     assert_eq!(audit.lines().count(), 3);
@@ -159,41 +221,80 @@ async fn gpus_are_shown_and_headers_keep_browsers_careful() {
     let yard = yard();
     let (status, headers, body) = yard.ask_whole(call("GET", "/api/gpu", Some(SECRET), "")).await;
     let body: Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!((status, &body["available"], &body["gpu_count"]), (StatusCode::OK, &json!(true), &json!(2)));
-    for (name, value) in [("x-content-type-options", "nosniff"), ("cache-control", "no-store"), ("x-frame-options", "DENY")] {
+    assert_eq!(
+        (status, &body["available"], &body["gpu_count"]),
+        (StatusCode::OK, &json!(true), &json!(2))
+    );
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("cache-control", "no-store"),
+        ("x-frame-options", "DENY"),
+    ] {
         assert_eq!(headers[name], value, "{name}");
     }
-    assert!(headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'self'"));
+    assert!(
+        headers["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .starts_with("default-src 'self'")
+    );
 }
 
 #[tokio::test]
 async fn bodies_that_make_no_sense_are_refused_by_field() {
     let yard = yard();
     for (body, status) in [("{", 400), (r#"{"resume":7}"#, 422), (r#"{"unknown":true}"#, 422)] {
-        let (got, said) = yard.ask(call("POST", "/api/scheduler/single/start", Some(SECRET), body)).await;
+        let (got, said) = yard
+            .ask(call("POST", "/api/scheduler/single/start", Some(SECRET), body))
+            .await;
         assert_eq!(got, status, "{body}: {said}");
     }
     let large = format!("\"{}\"", "x".repeat(2 << 20));
-    assert_eq!(yard.ask(call("POST", "/api/auth/login", None, &large)).await.0, StatusCode::PAYLOAD_TOO_LARGE);
-    let (status, body) = yard.ask(call("POST", "/api/scheduler/triple/start", Some(SECRET), "")).await;
+    assert_eq!(
+        yard.ask(call("POST", "/api/auth/login", None, &large)).await.0,
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
+    let (status, body) = yard
+        .ask(call("POST", "/api/scheduler/triple/start", Some(SECRET), ""))
+        .await;
     assert_eq!((status, &body["code"]), (StatusCode::NOT_FOUND, &json!("no_such_mode")));
 }
 
 #[tokio::test]
 async fn what_does_not_run_is_not_stopped() {
     let yard = yard();
-    let (status, body) = yard.ask(call("POST", "/api/scheduler/multi/stop?config_index=3", Some(SECRET), "")).await;
+    let (status, body) = yard
+        .ask(call(
+            "POST",
+            "/api/scheduler/multi/stop?config_index=3",
+            Some(SECRET),
+            "",
+        ))
+        .await;
     assert_eq!((status, &body["code"]), (StatusCode::CONFLICT, &json!("not_running")));
     let (status, body) = yard.ask(call("POST", "/api/scheduler/stop/1", Some(SECRET), "")).await;
-    assert_eq!((status, &body["code"]), (StatusCode::NOT_FOUND, &json!("not_a_scheduler")));
-    let (_, body) = yard.ask(call("GET", "/api/scheduler/single/state", Some(SECRET), "")).await;
+    assert_eq!(
+        (status, &body["code"]),
+        (StatusCode::NOT_FOUND, &json!("not_a_scheduler"))
+    );
+    let (_, body) = yard
+        .ask(call("GET", "/api/scheduler/single/state", Some(SECRET), ""))
+        .await;
     assert_eq!(body, json!({"running": false, "pid": null}));
 }
 
 #[tokio::test]
 async fn a_scheduler_that_does_not_come_up_is_an_error_in_words() {
     let yard = yard();
-    let (status, body) = yard.ask(call("POST", "/api/scheduler/single/start", Some(SECRET), "")).await;
+    let (status, body) = yard
+        .ask(call("POST", "/api/scheduler/single/start", Some(SECRET), ""))
+        .await;
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
-    assert!(body["message"].as_str().unwrap().contains("ended before it had started"), "{body}");
+    assert!(
+        body["message"]
+            .as_str()
+            .unwrap()
+            .contains("ended before it had started"),
+        "{body}"
+    );
 }

@@ -79,7 +79,15 @@ fn system(verb: &'static str) -> impl FnOnce(io::Error) -> StartError {
 }
 
 async fn live(options: Options) -> Result<(), StartError> {
-    let Options { root, host, settings, source, exe, lang, on_ready } = options;
+    let Options {
+        root,
+        host,
+        settings,
+        source,
+        exe,
+        lang,
+        on_ready,
+    } = options;
     refuse_what_is_unsafe(&settings)?;
     let place = Place::take(&host, root.path(), PLACE)?;
     if let Some(warning) = host.warning() {
@@ -103,8 +111,12 @@ async fn live(options: Options) -> Result<(), StartError> {
     let uid = nix::unistd::geteuid().as_raw();
     let hostname = identity::node().hostname;
     let etc_hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
-    let gpus = Gpus::start(Arc::new(GpuReader::spawn(source)), settings.gpu_interval, root.path().to_owned())
-        .map_err(system("start the thread that samples GPUs"))?;
+    let gpus = Gpus::start(
+        Arc::new(GpuReader::spawn(source)),
+        settings.gpu_interval,
+        root.path().to_owned(),
+    )
+    .map_err(system("start the thread that samples GPUs"))?;
     let app = Arc::new(App {
         guard: Arc::new(Guard::new(&settings, uid, own_names(&hostname, &etc_hosts), clock::now)),
         gpus,
@@ -127,7 +139,11 @@ async fn live(options: Options) -> Result<(), StartError> {
     let serving = tokio::spawn(connection::serve(listener, router(&app), ended));
 
     let me = std::process::id() as i32;
-    pid_file::register(&app.root.pid_file(), instance(me, bound.port(), ip, &address.url), is_alive)?;
+    pid_file::register(
+        &app.root.pid_file(),
+        instance(me, bound.port(), ip, &address.url),
+        is_alive,
+    )?;
     tracing::info!(pid = me, root = %app.root.path().display(), "gpuyard {} answers at {}", env!("CARGO_PKG_VERSION"), address.url);
     if let Some(wished) = address.wished {
         tracing::warn!("port {wished} is taken; this daemon listens on {}", address.port);
@@ -203,7 +219,10 @@ fn instance(pid: i32, port: u16, host: IpAddr, url: &str) -> Instance {
         host: host.to_string(),
         ip: reachable(host).to_string(),
         url: url.to_owned(),
-        start_time: now.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        start_time: now
+            .to_zoned(jiff::tz::TimeZone::system())
+            .strftime("%Y-%m-%d %H:%M:%S")
+            .to_string(),
         start_timestamp: now.as_millisecond() as f64 / 1000.0,
         start_ticks: identity::start_ticks(pid).unwrap_or_default(),
         machine_id: space.machine_id,
@@ -214,9 +233,24 @@ fn instance(pid: i32, port: u16, host: IpAddr, url: &str) -> Instance {
 
 /// Whether the daemon of an entry lives, or may live where we cannot look.
 fn is_alive(instance: &Instance) -> bool {
-    let Instance { pid, start_ticks, machine_id, boot_id, pid_ns, .. } = instance.clone();
+    let Instance {
+        pid,
+        start_ticks,
+        machine_id,
+        boot_id,
+        pid_ns,
+        ..
+    } = instance.clone();
     let here = identity::pid_space();
-    let process = ProcessIdentity { space: PidSpace { machine_id, boot_id, pid_ns }, pid, start_ticks };
+    let process = ProcessIdentity {
+        space: PidSpace {
+            machine_id,
+            boot_id,
+            pid_ns,
+        },
+        pid,
+        start_ticks,
+    };
     // Another machine that shares the root, or another container on this one.
     let other_machine = !process.space.machine_id.is_empty() && process.space.machine_id != here.machine_id;
     let other_container = process.space.boot_id == here.boot_id && process.space.pid_ns != here.pid_ns;

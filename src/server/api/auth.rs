@@ -17,7 +17,9 @@ use crate::{
 
 /// Whether callers must show the secret.
 pub(crate) async fn check(State(app): State<Arc<App>>) -> Json<AuthCheck> {
-    Json(AuthCheck { requires_auth: app.guard.requires_secret() })
+    Json(AuthCheck {
+        requires_auth: app.guard.requires_secret(),
+    })
 }
 
 /// A token for the secret.
@@ -33,7 +35,12 @@ pub(crate) async fn login(
         None => lang.pick("this daemon asks for no secret", "此服务无需密钥"),
     };
     let (token, expires_at) = fresh.map(|fresh| (fresh.token, fresh.expires_at)).unzip();
-    Ok(Json(LoginAnswer { success: true, message: message.into(), token, expires_at }))
+    Ok(Json(LoginAnswer {
+        success: true,
+        message: message.into(),
+        token,
+        expires_at,
+    }))
 }
 
 /// Ends the token that the caller came with.

@@ -30,7 +30,12 @@ pub(crate) async fn processes(State(app): State<Arc<App>>) -> Result<Json<GpuPro
         Ok(app.gpus.processes(&|uni_id| app.runs.task_of_attempt(uni_id)))
     };
     let (gpu_type, processes) = app.blocking(read).await?;
-    Ok(Json(GpuProcesses { success: true, gpu_type, count: processes.len() as u32, processes }))
+    Ok(Json(GpuProcesses {
+        success: true,
+        gpu_type,
+        count: processes.len() as u32,
+        processes,
+    }))
 }
 
 /// How sampling goes.

@@ -53,7 +53,12 @@ pub(crate) async fn content(
         Ok(Json(LogContent {
             success: true,
             message: match (part.cut, lang) {
-                (true, _) => lang.pick("more was asked for than one answer holds", "请求的内容超过单次上限，已截断").into(),
+                (true, _) => lang
+                    .pick(
+                        "more was asked for than one answer holds",
+                        "请求的内容超过单次上限，已截断",
+                    )
+                    .into(),
                 _ => String::new(),
             },
             content: String::from_utf8_lossy(bytes).into_owned(),
@@ -69,12 +74,16 @@ pub(crate) async fn content(
 
 /// The log's file. Its name comes from the run's own records, never from the caller.
 fn path(app: &App, wanted: &Wanted) -> Result<PathBuf, ApiError> {
-    let key = ConfigKey { mode: wanted.mode, index: wanted.config_index };
+    let key = ConfigKey {
+        mode: wanted.mode,
+        index: wanted.config_index,
+    };
     let run_id = wanted.run_id.clone().map(RunId).or_else(|| app.runs.newest_of(key));
     let run_id = run_id.ok_or_else(|| ApiError::not_found("no_such_run", "it has not run yet", "尚未运行过"))?;
     let (queue, place) = (QueueId(wanted.queue_id), wanted.process_index as usize);
-    let task: Option<Task> =
-        app.runs.find_task(&run_id, |machine| machine.run().queues.get(&queue)?.processes.get(place))?;
+    let task: Option<Task> = app.runs.find_task(&run_id, |machine| {
+        machine.run().queues.get(&queue)?.processes.get(place)
+    })?;
     let task = task.ok_or_else(|| ApiError::not_found("no_such_task", "there is no such task", "没有这个任务"))?;
     let last = app.root.resolve(task.log_path.as_deref().ok_or_else(not_there)?);
     let path = match wanted.attempt {
@@ -82,11 +91,19 @@ fn path(app: &App, wanted: &Wanted) -> Result<PathBuf, ApiError> {
         // Attempts lie side by side, each in a folder that is its number.
         Some(number) => {
             let beside = last.parent().and_then(|folder| folder.parent()).zip(last.file_name());
-            beside.map(|(folder, name)| folder.join(number.to_string()).join(name)).ok_or_else(not_there)?
+            beside
+                .map(|(folder, name)| folder.join(number.to_string()).join(name))
+                .ok_or_else(not_there)?
         }
     };
-    let plain = path.components().all(|part| !matches!(part, std::path::Component::ParentDir));
-    if plain && path.starts_with(app.root.tasks_dir()) { Ok(path) } else { Err(not_there()) }
+    let plain = path
+        .components()
+        .all(|part| !matches!(part, std::path::Component::ParentDir));
+    if plain && path.starts_with(app.root.tasks_dir()) {
+        Ok(path)
+    } else {
+        Err(not_there())
+    }
 }
 
 fn part(log: &Log, wanted: &Wanted) -> Result<Part, gpuyard_store::StoreError> {
@@ -103,7 +120,10 @@ fn part(log: &Log, wanted: &Wanted) -> Result<Part, gpuyard_store::StoreError> {
 /// What was read, less the first bytes of a letter whose rest was not: the next read begins with it.
 fn whole_letters(part: &Part) -> &[u8] {
     let from = part.bytes.len().saturating_sub(3);
-    let begun = part.bytes[from..].iter().rposition(|byte| *byte >= 0xc0).map(|at| from + at);
+    let begun = part.bytes[from..]
+        .iter()
+        .rposition(|byte| *byte >= 0xc0)
+        .map(|at| from + at);
     match begun.map(|at| (at, std::str::from_utf8(&part.bytes[at..]))) {
         Some((at, Err(error))) if error.error_len().is_none() && at > 0 => &part.bytes[..at],
         _ => &part.bytes,
@@ -111,7 +131,11 @@ fn whole_letters(part: &Part) -> &[u8] {
 }
 
 fn not_there() -> ApiError {
-    ApiError::not_found("no_log", "there is no such log: the task has not run yet", "没有这个日志：任务尚未运行")
+    ApiError::not_found(
+        "no_log",
+        "there is no such log: the task has not run yet",
+        "没有这个日志：任务尚未运行",
+    )
 }
 
 #[cfg(test)]
@@ -121,7 +145,13 @@ mod tests {
     #[test]
     fn no_letter_is_torn_in_two() {
         let whole = |bytes: &[u8]| {
-            let part = Part { bytes: bytes.to_vec(), offset: 0, size: 9, total_lines: None, cut: false };
+            let part = Part {
+                bytes: bytes.to_vec(),
+                offset: 0,
+                size: 9,
+                total_lines: None,
+                cut: false,
+            };
             whole_letters(&part).len()
         };
         assert_eq!(whole("ab中".as_bytes()), 5);

@@ -90,7 +90,8 @@ pub(crate) async fn stop(
     Config(key): Config,
     Body(request): Body<StopRequest>,
 ) -> Result<Json<StopAnswer>, ApiError> {
-    app.blocking(move |app| tell_to_stop(app, key, None, request, lang)).await
+    app.blocking(move |app| tell_to_stop(app, key, None, request, lang))
+        .await
 }
 
 /// The same, by the scheduler's pid. Only what holds a place of this root is told anything.
@@ -125,7 +126,12 @@ fn tell_to_stop(
     lang: Lang,
 ) -> Result<Json<StopAnswer>, ApiError> {
     let kind = request.kind().ok_or_else(|| {
-        ApiError::field("drain", "range", "either drain or detach, not both", "drain 与 detach 只能选一个")
+        ApiError::field(
+            "drain",
+            "range",
+            "either drain or detach, not both",
+            "drain 与 detach 只能选一个",
+        )
     })?;
     let holder = match holder {
         Some(holder) => holder,
@@ -137,7 +143,11 @@ fn tell_to_stop(
         Lang::En => format!("{mode} {index} has been told"),
         Lang::Zh => format!("已通知 {mode} {index}"),
     };
-    Ok(Json(StopAnswer { success: true, message, pid: holder.process.pid }))
+    Ok(Json(StopAnswer {
+        success: true,
+        message,
+        pid: holder.process.pid,
+    }))
 }
 
 fn not_running(ConfigKey { mode, index }: ConfigKey) -> ApiError {
@@ -184,7 +194,10 @@ pub(crate) async fn state(State(app): State<Arc<App>>, Config(key): Config) -> R
 
 fn state_of(app: &App, key: ConfigKey) -> Result<SchedulerState, ApiError> {
     let pid = app.holder(key)?.map(|holder| holder.process.pid);
-    Ok(SchedulerState { running: pid.is_some(), pid })
+    Ok(SchedulerState {
+        running: pid.is_some(),
+        pid,
+    })
 }
 
 /// The same for all command files.
@@ -209,7 +222,11 @@ fn keys(app: &App) -> Result<std::collections::BTreeSet<ConfigKey>, ApiError> {
     let rules = app.rules();
     let mut keys: std::collections::BTreeSet<ConfigKey> = app.runs.newest().into_iter().map(|run| run.key).collect();
     for mode in [Mode::Single, Mode::Multi] {
-        keys.extend(gpuyard_store::commands::list(&app.root, &rules, mode)?.into_iter().map(|listed| listed.key));
+        keys.extend(
+            gpuyard_store::commands::list(&app.root, &rules, mode)?
+                .into_iter()
+                .map(|listed| listed.key),
+        );
     }
     Ok(keys)
 }
@@ -221,7 +238,9 @@ pub(crate) async fn running(
 ) -> Result<Json<RunningSchedulers>, ApiError> {
     let look = move |app: &Arc<App>| {
         app.runs.refresh()?;
-        Ok(Json(RunningSchedulers { schedulers: app.runs.running(lang) }))
+        Ok(Json(RunningSchedulers {
+            schedulers: app.runs.running(lang),
+        }))
     };
     app.blocking(look).await
 }
@@ -244,7 +263,9 @@ pub(crate) async fn runs(
         let wanted = |key: ConfigKey| {
             mode.is_none_or(|mode| mode == key.mode) && config_index.is_none_or(|index| index == key.index)
         };
-        Ok(Json(Runs { runs: app.runs.list(wanted, limits::LISTED_RUNS, lang) }))
+        Ok(Json(Runs {
+            runs: app.runs.list(wanted, limits::LISTED_RUNS, lang),
+        }))
     };
     app.blocking(look).await
 }
@@ -258,7 +279,9 @@ pub(crate) async fn run(
     let look = move |app: &Arc<App>| {
         app.runs.refresh()?;
         let found = app.runs.detail(&RunId(run_id), lang)?;
-        found.map(Json).ok_or_else(|| ApiError::not_found("no_such_run", "there is no such run", "没有这次运行"))
+        found
+            .map(Json)
+            .ok_or_else(|| ApiError::not_found("no_such_run", "there is no such run", "没有这次运行"))
     };
     app.blocking(look).await
 }
@@ -271,9 +294,27 @@ pub(crate) async fn task(
 ) -> Result<Json<TaskAnswer>, ApiError> {
     let task_id = TaskId(task_id);
     let (request, en, zh) = match action.as_str() {
-        "retry" => (ControlRequest::Retry { task_id: task_id.clone() }, "it runs again", "任务将重新运行"),
-        "skip" => (ControlRequest::Skip { task_id: task_id.clone() }, "it is passed over", "任务已跳过"),
-        "stop" => (ControlRequest::StopTask { task_id: task_id.clone() }, "it is told to end", "已通知任务结束"),
+        "retry" => (
+            ControlRequest::Retry {
+                task_id: task_id.clone(),
+            },
+            "it runs again",
+            "任务将重新运行",
+        ),
+        "skip" => (
+            ControlRequest::Skip {
+                task_id: task_id.clone(),
+            },
+            "it is passed over",
+            "任务已跳过",
+        ),
+        "stop" => (
+            ControlRequest::StopTask {
+                task_id: task_id.clone(),
+            },
+            "it is told to end",
+            "已通知任务结束",
+        ),
         _ => {
             return Err(ApiError::not_found(
                 "no_such_action",
@@ -287,7 +328,10 @@ pub(crate) async fn task(
         let (key, _) = app.runs.run_of_task(&task_id)?.ok_or_else(no_such_task)?;
         let holder = app.holder(key)?.ok_or_else(|| not_running(key))?;
         call(app, key, &request, &holder)?;
-        Ok(Json(TaskAnswer { success: true, message: lang.pick(en, zh).into() }))
+        Ok(Json(TaskAnswer {
+            success: true,
+            message: lang.pick(en, zh).into(),
+        }))
     };
     app.blocking(act).await
 }

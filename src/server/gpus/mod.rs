@@ -55,7 +55,14 @@ impl Gpus {
         let sampler = Sampler::spawn(reader, interval, clock::now, notify)?;
         let details = Mutex::new(DetailReader::new(std::path::Path::new("/proc")));
         let boot = identity::boot_id().chars().take(8).collect();
-        Ok(Gpus { sampler, readings, host, details, root, boot })
+        Ok(Gpus {
+            sampler,
+            readings,
+            host,
+            details,
+            root,
+            boot,
+        })
     }
 
     /// Waits until the GPUs have been read once, or that has taken too long.
@@ -71,7 +78,17 @@ impl Gpus {
         let state = self.sampler.state();
         let host = lock(&self.host).sample(&self.root);
         let details = self.details(&state, now);
-        whole(&state, &host, &Facts { details: &details, task, boot: &self.boot, now }, lang)
+        whole(
+            &state,
+            &host,
+            &Facts {
+                details: &details,
+                task,
+                boot: &self.boot,
+                now,
+            },
+            lang,
+        )
     }
 
     /// Every process on every GPU.
@@ -79,7 +96,15 @@ impl Gpus {
         let now = clock::now();
         let state = self.sampler.state();
         let details = self.details(&state, now);
-        processes(&state, &Facts { details: &details, task, boot: &self.boot, now })
+        processes(
+            &state,
+            &Facts {
+                details: &details,
+                task,
+                boot: &self.boot,
+                now,
+            },
+        )
     }
 
     /// How sampling goes.

@@ -23,7 +23,9 @@ pub fn look_at_gpus(source: Box<dyn GpuSource>, root: &Path, lang: Lang) -> GpuR
         Err(error) => (None, Some(error)),
     };
     let gpus = latest.iter().flat_map(|snapshot| &snapshot.gpus);
-    let named = gpus.flat_map(|gpu| gpu.processes.iter().flatten()).map(|process| (process.pid, process.start_ticks));
+    let named = gpus
+        .flat_map(|gpu| gpu.processes.iter().flatten())
+        .map(|process| (process.pid, process.start_ticks));
     let named: std::collections::BTreeSet<_> = named.collect();
     let details = DetailReader::new(Path::new("/proc")).read(named, now.mono);
     let state = SamplerState {
@@ -36,6 +38,11 @@ pub fn look_at_gpus(source: Box<dyn GpuSource>, root: &Path, lang: Lang) -> GpuR
     };
     let boot: String = identity::boot_id().chars().take(8).collect();
     // Which task an attempt belongs to stands in its lease, which whoever calls this shows beside.
-    let facts = Facts { details: &details, task: &|_| None, boot: &boot, now };
+    let facts = Facts {
+        details: &details,
+        task: &|_| None,
+        boot: &boot,
+        now,
+    };
     whole(&state, &HostSampler::new().sample(root), &facts, lang)
 }

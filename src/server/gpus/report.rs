@@ -29,16 +29,22 @@ pub(crate) struct Facts<'a> {
 /// The answer of `/api/gpu`.
 pub(crate) fn whole(state: &SamplerState, host: &HostSample, facts: &Facts, lang: Lang) -> GpuReport {
     let snapshot = state.latest.as_deref();
-    let gpus: Vec<GpuEntry> = snapshot.iter().flat_map(|s| &s.gpus).map(|gpu| entry(gpu, facts)).collect();
+    let gpus: Vec<GpuEntry> = snapshot
+        .iter()
+        .flat_map(|s| &s.gpus)
+        .map(|gpu| entry(gpu, facts))
+        .collect();
     let age = snapshot.map(|s| age(s, facts.now));
-    let stale =
-        state.last_error.is_some() || age.is_some_and(|age| age.0 > 2.0 * state.interval.0 + PATIENCE);
+    let stale = state.last_error.is_some() || age.is_some_and(|age| age.0 > 2.0 * state.interval.0 + PATIENCE);
     let running = || gpus.iter().flat_map(|gpu| gpu.processes.iter().flatten());
     let users: BTreeSet<String> = running().filter_map(|process| process.username.clone()).collect();
     let pids: BTreeSet<i32> = running().map(|process| process.pid).collect();
-    let (used, total) = gpus.iter().filter_map(|gpu| gpu.memory.as_ref()).fold((0, 0), |(used, total), memory| {
-        (used + u128::from(memory.used.0), total + u128::from(memory.total.0))
-    });
+    let (used, total) = gpus
+        .iter()
+        .filter_map(|gpu| gpu.memory.as_ref())
+        .fold((0, 0), |(used, total), memory| {
+            (used + u128::from(memory.used.0), total + u128::from(memory.total.0))
+        });
     GpuReport {
         available: !gpus.is_empty(),
         message: message(state, gpus.is_empty(), age, stale, lang),
@@ -60,7 +66,12 @@ pub(crate) fn processes(state: &SamplerState, facts: &Facts) -> (Option<String>,
     let gpus = || state.latest.iter().flat_map(|s| &s.gpus);
     let makers: BTreeSet<&str> = gpus().map(|gpu| maker(gpu.vendor)).collect();
     let makers: Vec<&str> = makers.into_iter().collect();
-    let entries = gpus().flat_map(|gpu| gpu.processes.iter().flatten().map(move |process| one(gpu, process, facts)));
+    let entries = gpus().flat_map(|gpu| {
+        gpu.processes
+            .iter()
+            .flatten()
+            .map(move |process| one(gpu, process, facts))
+    });
     ((!makers.is_empty()).then(|| makers.join(",")), entries.collect())
 }
 
@@ -91,8 +102,14 @@ fn message(state: &SamplerState, empty: bool, age: Option<Seconds>, stale: bool,
         }
         (true, None) => said("no GPU was found on this machine".into(), "本机未发现显卡".into()),
         (false, error) if stale => {
-            let (age, why) = (age.unwrap_or_default().0.round(), error.map(|e| format!(": {e}")).unwrap_or_default());
-            said(format!("what is shown is {age} s old{why}"), format!("显示的是 {age} 秒前的状态{why}"))
+            let (age, why) = (
+                age.unwrap_or_default().0.round(),
+                error.map(|e| format!(": {e}")).unwrap_or_default(),
+            );
+            said(
+                format!("what is shown is {age} s old{why}"),
+                format!("显示的是 {age} 秒前的状态{why}"),
+            )
         }
         _ => None,
     }
@@ -100,11 +117,15 @@ fn message(state: &SamplerState, empty: bool, age: Option<Seconds>, stale: bool,
 
 fn host_report(host: &HostSample) -> HostReport {
     let usage = |used: Option<Bytes>, total: Option<Bytes>| {
-        used.zip(total).map(|(used, total)| Usage::new(used, total.saturating_sub(used), total))
+        used.zip(total)
+            .map(|(used, total)| Usage::new(used, total.saturating_sub(used), total))
     };
     HostReport {
         hostname: host.hostname.clone().unwrap_or_default(),
-        cpu: CpuReport { percent: host.cpu_percent.map(|p| rounded(f64::from(p.0))), count: host.cpu_count },
+        cpu: CpuReport {
+            percent: host.cpu_percent.map(|p| rounded(f64::from(p.0))),
+            count: host.cpu_count,
+        },
         memory: usage(host.memory_used, host.memory_total),
         swap: usage(host.swap_used, host.swap_total),
         disk: host.disk.map(|disk| Usage::new(disk.used, disk.free, disk.total)),
@@ -121,8 +142,13 @@ fn entry(gpu: &Gpu, facts: &Facts) -> GpuEntry {
         vendor: gpu.vendor,
         health: gpu.health.clone(),
         temperature: gpu.temperature,
-        utilization: Utilization { gpu: gpu.utilization, memory: gpu.memory_utilization },
-        memory: gpu.memory.map(|memory| Usage::new(memory.used, memory.free, memory.total)),
+        utilization: Utilization {
+            gpu: gpu.utilization,
+            memory: gpu.memory_utilization,
+        },
+        memory: gpu
+            .memory
+            .map(|memory| Usage::new(memory.used, memory.free, memory.total)),
         power: Power {
             draw: gpu.power_draw,
             limit: gpu.power_limit,
@@ -136,9 +162,16 @@ fn entry(gpu: &Gpu, facts: &Facts) -> GpuEntry {
             memory: gpu.clock_memory,
             memory_max: gpu.clock_memory_max,
         },
-        pcie: Pcie { bus_id: gpu.pci_bus_id.clone(), generation: gpu.pcie_generation, width: gpu.pcie_width },
+        pcie: Pcie {
+            bus_id: gpu.pci_bus_id.clone(),
+            generation: gpu.pcie_generation,
+            width: gpu.pcie_width,
+        },
         driver_version: gpu.driver_version.clone(),
-        processes: gpu.processes.as_ref().map(|all| all.iter().map(|process| one(gpu, process, facts)).collect()),
+        processes: gpu
+            .processes
+            .as_ref()
+            .map(|all| all.iter().map(|process| one(gpu, process, facts)).collect()),
     }
 }
 
@@ -149,7 +182,9 @@ fn one(gpu: &Gpu, process: &GpuProcess, facts: &Facts) -> ProcessEntry {
         start_time: format!("{}-{}", facts.boot, process.start_ticks),
         gpu_index: gpu.index,
         vendor: gpu.vendor,
-        username: details.and_then(|d| d.username.clone()).or_else(|| process.uid.map(|uid| uid.to_string())),
+        username: details
+            .and_then(|d| d.username.clone())
+            .or_else(|| process.uid.map(|uid| uid.to_string())),
         name: details.map(|d| d.name.clone()),
         command: details.and_then(|d| d.command.clone()),
         gpu_memory: process.memory,
@@ -188,7 +223,10 @@ mod tests {
 
     use super::*;
 
-    const NOW: Now = Now { wall: Timestamp::UNIX_EPOCH, mono: Mono(10_000) };
+    const NOW: Now = Now {
+        wall: Timestamp::UNIX_EPOCH,
+        mono: Mono(10_000),
+    };
 
     fn host() -> HostSample {
         HostSample {
@@ -217,7 +255,12 @@ mod tests {
     }
 
     fn sampled(gpus: Vec<Gpu>) -> SamplerState {
-        let snapshot = Snapshot { taken_at: Timestamp::UNIX_EPOCH, mono: Mono(9_000), source: "nvml".into(), gpus };
+        let snapshot = Snapshot {
+            taken_at: Timestamp::UNIX_EPOCH,
+            mono: Mono(9_000),
+            source: "nvml".into(),
+            gpus,
+        };
         SamplerState {
             source: "nvml".into(),
             interval: Seconds(1.0),
@@ -230,7 +273,11 @@ mod tests {
     fn a100(index: u32, processes: Vec<GpuProcess>) -> Gpu {
         let mut gpu = Gpu::new(index, format!("GPU-{index}"), Vendor::Nvidia);
         gpu.name = Some("NVIDIA A100".into());
-        gpu.memory = Some(Memory { used: Bytes(20 << 30), free: Bytes(20 << 30), total: Bytes(40 << 30) });
+        gpu.memory = Some(Memory {
+            used: Bytes(20 << 30),
+            free: Bytes(20 << 30),
+            total: Bytes(40 << 30),
+        });
         gpu.power_draw = Some(150.2);
         gpu.processes = Some(processes);
         gpu
@@ -257,13 +304,21 @@ mod tests {
                 uni_id: uni_id.clone(),
             })
         };
-        let facts = Facts { details: &details, task: &task, boot: "abcd", now: NOW };
+        let facts = Facts {
+            details: &details,
+            task: &task,
+            boot: "abcd",
+            now: NOW,
+        };
         serde_json::to_value(whole(state, &host(), &facts, lang)).unwrap()
     }
 
     #[test]
     fn the_fields_are_those_of_the_seed() {
-        let gpus = vec![a100(0, vec![process(12345, Some("u-1")), process(9, None)]), a100(1, vec![process(12345, None)])];
+        let gpus = vec![
+            a100(0, vec![process(12345, Some("u-1")), process(9, None)]),
+            a100(1, vec![process(12345, None)]),
+        ];
         let shown = show(&sampled(gpus), Lang::En);
         for (pointer, value) in [
             ("/available", json!(true)),
@@ -301,7 +356,10 @@ mod tests {
     #[test]
     fn no_gpu_is_said_kindly_in_both_languages() {
         let shown = show(&sampled(vec![]), Lang::En);
-        assert_eq!((&shown["available"], &shown["message"]), (&json!(false), &json!("no GPU was found on this machine")));
+        assert_eq!(
+            (&shown["available"], &shown["message"]),
+            (&json!(false), &json!("no GPU was found on this machine"))
+        );
         assert_eq!(show(&sampled(vec![]), Lang::Zh)["message"], json!("本机未发现显卡"));
         let shown = show(&SamplerState::default(), Lang::En);
         assert_eq!(shown["message"], json!("the GPUs have not been read yet"));
@@ -313,8 +371,16 @@ mod tests {
         let mut state = sampled(vec![a100(0, vec![])]);
         state.last_error = Some(SourceError::ReaderGone);
         let shown = show(&state, Lang::En);
-        assert_eq!((&shown["available"], &shown["stale"], &shown["age"]), (&json!(true), &json!(true), &json!(1.0)));
-        assert!(shown["message"].as_str().unwrap().starts_with("what is shown is 1 s old: "));
+        assert_eq!(
+            (&shown["available"], &shown["stale"], &shown["age"]),
+            (&json!(true), &json!(true), &json!(1.0))
+        );
+        assert!(
+            shown["message"]
+                .as_str()
+                .unwrap()
+                .starts_with("what is shown is 1 s old: ")
+        );
         state.latest = None;
         assert_eq!(show(&state, Lang::En)["available"], json!(false));
     }

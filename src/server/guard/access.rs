@@ -86,7 +86,9 @@ impl Guard {
             }
             return Ok(Principal::anyone());
         };
-        let Some(shown) = bearer(headers) else { return Err(no_secret()) };
+        let Some(shown) = bearer(headers) else {
+            return Err(no_secret());
+        };
         if let Some(hash) = lock(&self.sessions).find(shown, (self.clock)()) {
             return Ok(Principal::owner(Via::Session(hash)));
         }
@@ -128,7 +130,10 @@ pub(crate) async fn check(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    guard.hosts.check(request.uri(), request.headers()).map_err(|name| wrong_host(&name))?;
+    guard
+        .hosts
+        .check(request.uri(), request.headers())
+        .map_err(|name| wrong_host(&name))?;
     let peer = request.extensions().get::<Peer>().cloned().unwrap_or_else(nobody);
     if !is_open(request.uri().path()) {
         let principal = guard.principal(request.method(), request.headers(), &peer).await?;
@@ -156,13 +161,21 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// Whether a browser sent this for a page that is not ours. Programs send neither header.
 fn is_from_elsewhere(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).map(|value: &header::HeaderValue| value.to_str().unwrap_or("?"));
+    let text = |name| {
+        headers
+            .get(name)
+            .map(|value: &header::HeaderValue| value.to_str().unwrap_or("?"))
+    };
     if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
         return !matches!(site, "same-origin" | "none");
     }
-    let Some(origin) = text(header::ORIGIN) else { return false };
+    let Some(origin) = text(header::ORIGIN) else {
+        return false;
+    };
     let host = text(header::HOST).unwrap_or_default();
-    origin.split_once("://").is_none_or(|(_, authority)| !authority.eq_ignore_ascii_case(host))
+    origin
+        .split_once("://")
+        .is_none_or(|(_, authority)| !authority.eq_ignore_ascii_case(host))
 }
 
 fn no_secret() -> ApiError {
@@ -179,7 +192,12 @@ fn wrong_secret() -> ApiError {
 }
 
 fn session_ended() -> ApiError {
-    ApiError::new(StatusCode::UNAUTHORIZED, "session_ended", "this login has ended; log in again", "登录已失效，请重新登录")
+    ApiError::new(
+        StatusCode::UNAUTHORIZED,
+        "session_ended",
+        "this login has ended; log in again",
+        "登录已失效，请重新登录",
+    )
 }
 
 fn slow_down(seconds: u64) -> ApiError {
@@ -218,7 +236,9 @@ fn wrong_host(name: &str) -> ApiError {
     ApiError::new(
         StatusCode::MISDIRECTED_REQUEST,
         "wrong_host",
-        format!("this machine does not know itself as `{name}`; if that is right, add it to `trusted-hosts` in control_setting.yaml"),
+        format!(
+            "this machine does not know itself as `{name}`; if that is right, add it to `trusted-hosts` in control_setting.yaml"
+        ),
         format!("本机不认识主机名 `{name}`；如确认无误，请将其加入 control_setting.yaml 的 `trusted-hosts`"),
     )
 }
@@ -230,10 +250,29 @@ mod tests {
 
     #[test]
     fn only_what_is_named_is_open() {
-        for open in ["/", "/ui", "/ui/", "/ui/x/y", "/api/health", "/api/auth/check", "/api/auth/login"] {
+        for open in [
+            "/",
+            "/ui",
+            "/ui/",
+            "/ui/x/y",
+            "/api/health",
+            "/api/auth/check",
+            "/api/auth/login",
+        ] {
             assert!(is_open(open), "{open}");
         }
-        for closed in ["", "//", "/api", "/api/health/", "/api/auth/logout", "/uix", "/UI/", "/api/../ui", "/metrics", "/api/auth/login/x"] {
+        for closed in [
+            "",
+            "//",
+            "/api",
+            "/api/health/",
+            "/api/auth/logout",
+            "/uix",
+            "/UI/",
+            "/api/../ui",
+            "/metrics",
+            "/api/auth/login/x",
+        ] {
             assert!(!is_open(closed), "{closed}");
         }
     }
@@ -250,11 +289,17 @@ mod tests {
         };
         assert!(!from(&[]));
         assert!(!from(&[("origin", "http://127.0.0.1:29214")]));
-        assert!(!from(&[("sec-fetch-site", "same-origin"), ("origin", "http://127.0.0.1:29214")]));
+        assert!(!from(&[
+            ("sec-fetch-site", "same-origin"),
+            ("origin", "http://127.0.0.1:29214")
+        ]));
         assert!(from(&[("origin", "http://127.0.0.1:8080")]));
         assert!(from(&[("origin", "null")]));
         assert!(from(&[("sec-fetch-site", "cross-site")]));
-        assert!(from(&[("sec-fetch-site", "same-site"), ("origin", "http://127.0.0.1:29214")]));
+        assert!(from(&[
+            ("sec-fetch-site", "same-site"),
+            ("origin", "http://127.0.0.1:29214")
+        ]));
     }
 
     #[test]
@@ -265,7 +310,10 @@ mod tests {
         assert_eq!(bearer(&headers), Some("a b"));
         headers.insert("authorization", "Basic YTpi".parse().unwrap());
         assert_eq!(bearer(&headers), None);
-        headers.insert("authorization", header::HeaderValue::from_bytes("Bearer 密钥".as_bytes()).unwrap());
+        headers.insert(
+            "authorization",
+            header::HeaderValue::from_bytes("Bearer 密钥".as_bytes()).unwrap(),
+        );
         assert_eq!(bearer(&headers), Some("密钥"));
     }
 }

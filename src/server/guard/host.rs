@@ -12,7 +12,11 @@ impl Hosts {
     /// The machine's own names and those of the setting `trusted-hosts`.
     pub(crate) fn new(own: impl IntoIterator<Item = String>, trusted: &[String]) -> Hosts {
         let names = own.into_iter().chain(trusted.iter().cloned());
-        Hosts { names: names.map(|name| name.trim().trim_end_matches('.').to_ascii_lowercase()).collect() }
+        Hosts {
+            names: names
+                .map(|name| name.trim().trim_end_matches('.').to_ascii_lowercase())
+                .collect(),
+        }
     }
 
     /// Whether a request to this address is for us; otherwise the name that it called.
@@ -69,7 +73,10 @@ mod tests {
     use super::*;
 
     fn check(host: &str, uri: &str) -> bool {
-        let hosts = Hosts::new(own_names("gpu01", "127.0.1.1 gpu01.lab.example gpu01\n"), &["yard.example".into()]);
+        let hosts = Hosts::new(
+            own_names("gpu01", "127.0.1.1 gpu01.lab.example gpu01\n"),
+            &["yard.example".into()],
+        );
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, host.parse().unwrap());
         hosts.check(&uri.parse().unwrap(), &headers).is_ok()
@@ -77,17 +84,38 @@ mod tests {
 
     #[test]
     fn addresses_and_own_names_are_taken() {
-        for host in ["127.0.0.1:29214", "[::1]:29214", "10.1.2.3", "localhost", "LOCALHOST:1", "gpu01:29214", "GPU01.lab.example", "yard.example", "yard.example.:29214"] {
+        for host in [
+            "127.0.0.1:29214",
+            "[::1]:29214",
+            "10.1.2.3",
+            "localhost",
+            "LOCALHOST:1",
+            "gpu01:29214",
+            "GPU01.lab.example",
+            "yard.example",
+            "yard.example.:29214",
+        ] {
             assert!(check(host, "/api/health"), "{host}");
         }
     }
 
     #[test]
     fn other_names_are_not() {
-        for host in ["evil.example", "evil.example:29214", "gpu01.evil.example", "localhost.evil.example", "yard.example@evil.example", "127.0.0.1.evil.example", ""] {
+        for host in [
+            "evil.example",
+            "evil.example:29214",
+            "gpu01.evil.example",
+            "localhost.evil.example",
+            "yard.example@evil.example",
+            "127.0.0.1.evil.example",
+            "",
+        ] {
             assert!(!check(host, "/api/health"), "{host}");
         }
-        assert!(!check("localhost", "http://evil.example/api/health"), "the request line counts too");
+        assert!(
+            !check("localhost", "http://evil.example/api/health"),
+            "the request line counts too"
+        );
         assert!(check("localhost", "http://localhost/api/health"));
     }
 }

@@ -19,7 +19,11 @@ pub(crate) struct Peer {
 impl Peer {
     /// The other end of a connection that was accepted at `local`.
     pub(crate) fn new(address: SocketAddr, local: SocketAddr) -> Peer {
-        Peer { address, local, uid: Arc::default() }
+        Peer {
+            address,
+            local,
+            uid: Arc::default(),
+        }
     }
 
     /// Its address.
@@ -30,14 +34,23 @@ impl Peer {
     /// The user at the other end, where that is on this machine and the kernel tells.
     pub(crate) async fn uid(&self) -> Option<u32> {
         let (address, local) = (self.address, self.local);
-        let look = async || tokio::task::spawn_blocking(move || look(address, local)).await.ok().flatten();
+        let look = async || {
+            tokio::task::spawn_blocking(move || look(address, local))
+                .await
+                .ok()
+                .flatten()
+        };
         *self.uid.get_or_init(look).await
     }
 
     /// One whose user is known.
     #[cfg(test)]
     pub(crate) fn known(address: SocketAddr, uid: Option<u32>) -> Peer {
-        Peer { address, local: address, uid: Arc::new(OnceCell::new_with(Some(uid))) }
+        Peer {
+            address,
+            local: address,
+            uid: Arc::new(OnceCell::new_with(Some(uid))),
+        }
     }
 }
 
@@ -47,7 +60,9 @@ fn look(address: SocketAddr, local: SocketAddr) -> Option<u32> {
     }
     // A program may speak IPv6 to an IPv4 address: then its end is in the other list.
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    tables.iter().find_map(|path| find_uid(&fs::read_to_string(path).ok()?, address, local))
+    tables
+        .iter()
+        .find_map(|path| find_uid(&fs::read_to_string(path).ok()?, address, local))
 }
 
 /// Whether both ends are this machine.
@@ -104,7 +119,9 @@ mod tests {
     fn a_connection_of_this_process_is_its_own_users() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             // A machine may have no IPv6.
-            let Ok(listener) = TcpListener::bind(address) else { continue };
+            let Ok(listener) = TcpListener::bind(address) else {
+                continue;
+            };
             let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let (server, peer) = listener.accept().unwrap();
             let found = look(peer, server.local_addr().unwrap());
@@ -129,6 +146,9 @@ mod tests {
 
     #[test]
     fn other_machines_have_no_user_here() {
-        assert_eq!(look("192.0.2.1:5".parse().unwrap(), "192.0.2.2:6".parse().unwrap()), None);
+        assert_eq!(
+            look("192.0.2.1:5".parse().unwrap(), "192.0.2.2:6".parse().unwrap()),
+            None
+        );
     }
 }

@@ -30,7 +30,10 @@ impl Principal {
 
     /// Anyone, where no secret is asked for.
     pub(crate) fn anyone() -> Principal {
-        Principal { name: "anyone", via: Via::Nothing }
+        Principal {
+            name: "anyone",
+            via: Via::Nothing,
+        }
     }
 
     /// For the audit log.

@@ -3,7 +3,14 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 /// Secrets that stand in public places: the seeds' own, and what every manual has.
-const WELL_KNOWN: [&str; 6] = ["admin", "omniai315fgvr_gpu_config", "password", "secret", "changeme", "your_secret_key"];
+const WELL_KNOWN: [&str; 6] = [
+    "admin",
+    "omniai315fgvr_gpu_config",
+    "password",
+    "secret",
+    "changeme",
+    "your_secret_key",
+];
 
 /// Bits of a secret that nobody can guess: at a million tries a second it would take longer than the earth has been.
 const UNGUESSABLE_BITS: f64 = 96.0;
@@ -22,7 +29,10 @@ pub(crate) struct Secret {
 
 impl Secret {
     pub(crate) fn new(text: &str) -> Secret {
-        Secret { hash: hash(text.as_bytes()), unguessable: !is_well_known(text) && bits(text) >= UNGUESSABLE_BITS }
+        Secret {
+            hash: hash(text.as_bytes()),
+            unguessable: !is_well_known(text) && bits(text) >= UNGUESSABLE_BITS,
+        }
     }
 
     /// Whether `tried` is the secret, in a time that does not depend on how much of it is right.
@@ -48,13 +58,19 @@ fn bits(text: &str) -> f64 {
     let length = seen.len();
     seen.sort_unstable();
     seen.dedup();
-    let classes: [(fn(char) -> bool, u32); 4] = [
+    /// Whether a character is of a kind, and how many such characters there are.
+    type Class = (fn(char) -> bool, u32);
+    let classes: [Class; 4] = [
         (|c| c.is_ascii_digit(), 10),
         (|c| c.is_ascii_lowercase(), 26),
         (|c| c.is_ascii_uppercase(), 26),
         (|c| !c.is_ascii_alphanumeric(), 32),
     ];
-    let alphabet: u32 = classes.iter().filter(|(is, _)| seen.iter().any(|&c| is(c))).map(|(_, size)| size).sum();
+    let alphabet: u32 = classes
+        .iter()
+        .filter(|(is, _)| seen.iter().any(|&c| is(c)))
+        .map(|(_, size)| size)
+        .sum();
     // Words and repetitions have few different characters for their length.
     let size = f64::from(alphabet).min(2.0 * seen.len() as f64);
     length as f64 * size.max(1.0).log2()
@@ -75,10 +91,21 @@ mod tests {
 
     #[test]
     fn random_secrets_cannot_be_guessed_and_words_can() {
-        for strong in ["3f9c1e77a0b54d2288f1c6e0d9a7b35c3f9c1e77a0b54d22", "kJ8_vR2-mQ7xWp4ZtB9nLs5Yd", "qwertzuiopasdfghjklyxcvbnm"] {
+        for strong in [
+            "3f9c1e77a0b54d2288f1c6e0d9a7b35c3f9c1e77a0b54d22",
+            "kJ8_vR2-mQ7xWp4ZtB9nLs5Yd",
+            "qwertzuiopasdfghjklyxcvbnm",
+        ] {
             assert!(Secret::new(strong).is_unguessable(), "{strong}");
         }
-        for weak in ["", "admin", "123456", "omniai315fgvr_gpu_config", "letmein2024", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
+        for weak in [
+            "",
+            "admin",
+            "123456",
+            "omniai315fgvr_gpu_config",
+            "letmein2024",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        ] {
             assert!(!Secret::new(weak).is_unguessable(), "{weak}");
         }
     }

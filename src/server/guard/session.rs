@@ -38,6 +38,8 @@ pub(crate) struct Sessions {
 pub(crate) struct Fresh {
     /// Told once.
     pub(crate) token: String,
+    /// What it is kept as.
+    #[cfg(test)]
     pub(crate) hash: TokenHash,
     pub(crate) expires_at: Timestamp,
 }
@@ -47,14 +49,22 @@ impl Sessions {
         // A century is as good as for ever, and no clock overflows.
         let hours = session_hours.clamp(0.001, 876_000.0);
         let length = Duration::from_secs_f64(hours * 3600.0);
-        Sessions { open: HashMap::new(), length, idle: limits::SESSION_IDLE.min(length) }
+        Sessions {
+            open: HashMap::new(),
+            length,
+            idle: limits::SESSION_IDLE.min(length),
+        }
     }
 
     /// Opens one. `random` is fresh from the system.
     pub(crate) fn open(&mut self, random: [u8; 32], now: Now) -> Fresh {
         self.forget_ended(now);
         if self.open.len() >= limits::SESSIONS
-            && let Some(oldest) = self.open.iter().min_by_key(|(_, session)| session.used).map(|(&hash, _)| hash)
+            && let Some(oldest) = self
+                .open
+                .iter()
+                .min_by_key(|(_, session)| session.used)
+                .map(|(&hash, _)| hash)
         {
             self.open.remove(&oldest);
         }
@@ -62,10 +72,23 @@ impl Sessions {
         let token = format!("{PREFIX}{digits}");
         let hash = TokenHash::of(&token);
         let length = self.length.as_millis() as u64;
-        self.open.insert(hash, Session { ends: now.mono.0.saturating_add(length), used: now.mono.0 });
-        let expires_at =
-            now.wall.checked_add(SignedDuration::from_millis(length as i64)).unwrap_or(Timestamp::MAX);
-        Fresh { token, hash, expires_at }
+        self.open.insert(
+            hash,
+            Session {
+                ends: now.mono.0.saturating_add(length),
+                used: now.mono.0,
+            },
+        );
+        let expires_at = now
+            .wall
+            .checked_add(SignedDuration::from_millis(length as i64))
+            .unwrap_or(Timestamp::MAX);
+        Fresh {
+            token,
+            #[cfg(test)]
+            hash,
+            expires_at,
+        }
     }
 
     /// The login that a token belongs to, if it is open; it counts as used.
@@ -89,7 +112,8 @@ impl Sessions {
 
     fn forget_ended(&mut self, now: Now) {
         let idle = self.idle.as_millis() as u64;
-        self.open.retain(|_, session| now.mono.0 < session.ends && now.mono.0 < session.used.saturating_add(idle));
+        self.open
+            .retain(|_, session| now.mono.0 < session.ends && now.mono.0 < session.used.saturating_add(idle));
     }
 }
 
@@ -109,7 +133,10 @@ mod tests {
     const HOUR: u64 = 3_600_000;
 
     fn at(ms: u64) -> Now {
-        Now { wall: Timestamp::UNIX_EPOCH, mono: Mono(ms) }
+        Now {
+            wall: Timestamp::UNIX_EPOCH,
+            mono: Mono(ms),
+        }
     }
 
     #[test]
@@ -120,7 +147,11 @@ mod tests {
         assert_eq!(fresh.expires_at, "1970-01-01T02:00:00Z".parse().unwrap());
         assert_eq!(sessions.find(&fresh.token, at(HOUR)), Some(fresh.hash));
         assert_eq!(sessions.find(&fresh.token.to_uppercase(), at(HOUR)), None);
-        assert_eq!(sessions.find(&fresh.token, at(2 * HOUR)), None, "however much it is used");
+        assert_eq!(
+            sessions.find(&fresh.token, at(2 * HOUR)),
+            None,
+            "however much it is used"
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(crate) struct Source {
 impl Source {
     pub(crate) fn new(address: IpAddr, uid: Option<u32>) -> Source {
         let network = match address.to_canonical() {
-            IpAddr::V4(v4) => u128::from(v4.to_ipv6_mapped().to_bits()),
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
             IpAddr::V6(v6) if v6.is_loopback() => v6.to_bits(),
             IpAddr::V6(v6) => v6.to_bits() & !u128::from(u64::MAX),
         };
@@ -46,7 +46,9 @@ impl Bucket {
 impl Throttle {
     /// Whether a try of this source is looked at now, or after how many seconds one will be.
     pub(crate) fn check(&mut self, source: Source, now: Mono) -> Result<(), u64> {
-        let Some(bucket) = self.buckets.get_mut(&source) else { return Ok(()) };
+        let Some(bucket) = self.buckets.get_mut(&source) else {
+            return Ok(());
+        };
         bucket.fill(now);
         if bucket.tries >= 1.0 {
             return Ok(());
@@ -60,7 +62,10 @@ impl Throttle {
         if self.buckets.len() >= limits::ADDRESSES && !self.buckets.contains_key(&source) {
             self.make_room(now);
         }
-        let bucket = self.buckets.entry(source).or_insert(Bucket { tries: f64::from(limits::WRONG_TRIES), at: now });
+        let bucket = self.buckets.entry(source).or_insert(Bucket {
+            tries: f64::from(limits::WRONG_TRIES),
+            at: now,
+        });
         bucket.fill(now);
         bucket.tries = (bucket.tries - 1.0).max(0.0);
     }
@@ -71,7 +76,11 @@ impl Throttle {
             bucket.fill(now);
             bucket.tries < f64::from(limits::WRONG_TRIES)
         });
-        let fullest = self.buckets.iter().max_by(|(_, a), (_, b)| a.tries.total_cmp(&b.tries)).map(|(&s, _)| s);
+        let fullest = self
+            .buckets
+            .iter()
+            .max_by(|(_, a), (_, b)| a.tries.total_cmp(&b.tries))
+            .map(|(&s, _)| s);
         if let (true, Some(source)) = (self.buckets.len() >= limits::ADDRESSES, fullest) {
             self.buckets.remove(&source);
         }

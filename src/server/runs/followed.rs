@@ -23,7 +23,10 @@ enum Known {
 
 impl Followed {
     pub(super) fn new(dir: &Path, run: &RunId) -> Followed {
-        Followed { follower: Follower::new(dir, run), known: Known::Nothing }
+        Followed {
+            follower: Follower::new(dir, run),
+            known: Known::Nothing,
+        }
     }
 
     /// Takes in what is new. Costs one `stat` where nothing is.
@@ -73,7 +76,10 @@ impl Followed {
 
     /// Which command file's run it is.
     pub(super) fn key(&self) -> Option<ConfigKey> {
-        self.run().map(|run| ConfigKey { mode: run.mode, index: run.config_index })
+        self.run().map(|run| ConfigKey {
+            mode: run.mode,
+            index: run.config_index,
+        })
     }
 }
 

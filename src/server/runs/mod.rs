@@ -41,7 +41,10 @@ pub(crate) struct Newest {
 
 impl Book {
     pub(crate) fn new(dir: PathBuf) -> Book {
-        Book { dir, runs: Mutex::default() }
+        Book {
+            dir,
+            runs: Mutex::default(),
+        }
     }
 
     fn runs(&self) -> MutexGuard<'_, BTreeMap<RunId, Page>> {
@@ -54,12 +57,17 @@ impl Book {
         let listed = state::list(&self.dir)?;
         let now = clock::now();
         let mut runs = self.runs();
-        let there: BTreeSet<RunId> = listed.into_iter().filter(|l| l.has_snapshot).map(|l| l.run_id).collect();
+        let there: BTreeSet<RunId> = listed
+            .into_iter()
+            .filter(|l| l.has_snapshot)
+            .map(|l| l.run_id)
+            .collect();
         runs.retain(|run, _| there.contains(run));
         for run in there {
-            let page = runs
-                .entry(run)
-                .or_insert_with_key(|run| Page { followed: Followed::new(&self.dir, run), trouble: None });
+            let page = runs.entry(run).or_insert_with_key(|run| Page {
+                followed: Followed::new(&self.dir, run),
+                trouble: None,
+            });
             let trouble = page.followed.look(&self.dir, now).err().map(|error| error.to_string());
             if let Some(trouble) = trouble.as_ref().filter(|said| page.trouble.as_ref() != Some(said)) {
                 tracing::error!("a run's state cannot be read: {trouble}");
@@ -89,7 +97,10 @@ impl Book {
 
     /// The newest run of a command file.
     pub(crate) fn newest_of(&self, key: ConfigKey) -> Option<RunId> {
-        self.newest().into_iter().find(|newest| newest.key == key).map(|newest| newest.run_id)
+        self.newest()
+            .into_iter()
+            .find(|newest| newest.key == key)
+            .map(|newest| newest.run_id)
     }
 
     /// Newest first, without tasks; of one command file, or of all of some.
@@ -99,7 +110,10 @@ impl Book {
         let mut heads: Vec<(&Run, &Page)> = pages.filter_map(|page| Some((page.followed.run()?, page))).collect();
         heads.sort_by(|(a, _), (b, _)| (b.started_at, &b.run_id).cmp(&(a.started_at, &a.run_id)));
         let shown = heads.into_iter().take(most).map(|(run, page)| {
-            let whole = page.followed.machine().map(|machine| without_tasks(machine.shown(lang, now)));
+            let whole = page
+                .followed
+                .machine()
+                .map(|machine| without_tasks(machine.shown(lang, now)));
             Standing::of(run).judge(whole.unwrap_or_else(|| run.clone()))
         });
         shown.collect()
@@ -109,12 +123,17 @@ impl Book {
     pub(crate) fn running(&self, lang: Lang) -> Vec<Run> {
         let (runs, now) = (self.runs(), clock::now());
         let machines = runs.values().filter_map(|page| page.followed.machine());
-        machines.filter(|machine| Standing::of(machine.run()).alive).map(|machine| machine.shown(lang, now)).collect()
+        machines
+            .filter(|machine| Standing::of(machine.run()).alive)
+            .map(|machine| machine.shown(lang, now))
+            .collect()
     }
 
     /// One run with its tasks; `None` where there is none of that id.
     pub(crate) fn detail(&self, run_id: &RunId, lang: Lang) -> Result<Option<Run>, StoreError> {
-        self.with_machine(run_id, |machine| Standing::of(machine.run()).judge(machine.shown(lang, clock::now())))
+        self.with_machine(run_id, |machine| {
+            Standing::of(machine.run()).judge(machine.shown(lang, clock::now()))
+        })
     }
 
     /// A task of a run, by what picks it.
@@ -123,7 +142,8 @@ impl Book {
         run_id: &RunId,
         pick: impl FnOnce(&Machine) -> Option<&Task>,
     ) -> Result<Option<Task>, StoreError> {
-        self.with_machine(run_id, |machine| pick(machine).cloned()).map(Option::flatten)
+        self.with_machine(run_id, |machine| pick(machine).cloned())
+            .map(Option::flatten)
     }
 
     /// Shows a run's machine: the one that is followed, else one that is read for this.
@@ -158,18 +178,21 @@ impl Book {
     /// The task that a live attempt belongs to.
     pub(crate) fn task_of_attempt(&self, uni_id: &UniId) -> Option<TaskRef> {
         let runs = self.runs();
-        runs.values().rev().filter_map(|page| page.followed.machine()).find_map(|machine| {
-            let task = machine.task_of_attempt(uni_id)?;
-            let ConfigKey { mode, index } = machine.config();
-            Some(TaskRef {
-                mode,
-                config_index: index,
-                run_id: machine.run().run_id.clone(),
-                queue_id: machine.queue_of(&task.task_id)?,
-                task_id: task.task_id.clone(),
-                process_index: task.index,
-                uni_id: uni_id.clone(),
+        runs.values()
+            .rev()
+            .filter_map(|page| page.followed.machine())
+            .find_map(|machine| {
+                let task = machine.task_of_attempt(uni_id)?;
+                let ConfigKey { mode, index } = machine.config();
+                Some(TaskRef {
+                    mode,
+                    config_index: index,
+                    run_id: machine.run().run_id.clone(),
+                    queue_id: machine.queue_of(&task.task_id)?,
+                    task_id: task.task_id.clone(),
+                    process_index: task.index,
+                    uni_id: uni_id.clone(),
+                })
             })
-        })
     }
 }

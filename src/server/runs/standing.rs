@@ -19,8 +19,7 @@ impl Standing {
         let space = run.scheduler.as_ref().map(|scheduler| &scheduler.space);
         // Before a reboot, pids were others', in whatever namespace.
         let other_container = space.is_some_and(|space| space.boot_id == here.boot_id && space.pid_ns != here.pid_ns);
-        let ours =
-            run.node.machine_id == here.machine_id && run.owner.uid == identity::owner().uid && !other_container;
+        let ours = run.node.machine_id == here.machine_id && run.owner.uid == identity::owner().uid && !other_container;
         let alive = ours && !run.state.is_over() && run.scheduler.as_ref().is_some_and(identity::is_alive);
         Standing { ours, alive }
     }

@@ -15,7 +15,9 @@ use tokio::io::{Interest, unix::AsyncFd};
 /// Waits until this very process has ended. Returns at once where it has.
 pub(crate) async fn of_process(process: &ProcessIdentity) {
     let Some(pid) = Pid::from_raw(process.pid) else { return };
-    let Ok(fd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+    let Ok(fd) = pidfd_open(pid, PidfdFlags::empty()) else {
+        return;
+    };
     // Opened first, compared then: from here on the descriptor means this process or one that is not it.
     if identity::is_alive(process) {
         readable(fd).await;
@@ -41,7 +43,10 @@ pub(crate) fn comes_within(process: &ProcessIdentity, patience: Duration) -> boo
     let Some(fd) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
         return !identity::is_alive(process);
     };
-    let timeout = Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: i64::from(patience.subsec_nanos()) };
+    let timeout = Timespec {
+        tv_sec: patience.as_secs() as i64,
+        tv_nsec: i64::from(patience.subsec_nanos()),
+    };
     // Cut short by a signal, it is asked again below.
     let _ = identity::is_alive(process).then(|| poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout)));
     !identity::is_alive(process)

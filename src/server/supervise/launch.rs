@@ -64,7 +64,10 @@ pub(crate) struct Launched {
 /// Starts a scheduler. Blocks until it has said how it stands.
 pub(crate) fn launch(app: &App, key: ConfigKey, how: How) -> Launched {
     match start(app, key, how) {
-        Err(error) => Launched { child: None, outcome: Err(error) },
+        Err(error) => Launched {
+            child: None,
+            outcome: Err(error),
+        },
         Ok((child, mut said)) => {
             let outcome = match first_line(&mut said, limits::ANNOUNCE_TIME) {
                 Err(error) => Err(NotUp::Silent(error)),
@@ -74,7 +77,10 @@ pub(crate) fn launch(app: &App, key: ConfigKey, how: How) -> Launched {
                     Err(_) => Err(NotUp::Ended),
                 },
             };
-            Launched { child: Some(child), outcome }
+            Launched {
+                child: Some(child),
+                outcome,
+            }
         }
     }
 }
@@ -84,7 +90,12 @@ fn start(app: &App, key: ConfigKey, how: How) -> Result<(Detached, File), NotUp>
     file::create_folder(&app.root.log_dir(&app.settings))?;
     let (mode, index) = (key.mode.to_string(), key.index.to_string());
     let lang = if app.lang == Lang::Zh { "zh" } else { "en" };
-    let mut words: Vec<&OsStr> = vec!["--root".as_ref(), app.root.path().as_os_str(), "--lang".as_ref(), lang.as_ref()];
+    let mut words: Vec<&OsStr> = vec![
+        "--root".as_ref(),
+        app.root.path().as_os_str(),
+        "--lang".as_ref(),
+        lang.as_ref(),
+    ];
     words.extend(["schedule", &mode, &index, "--announce"].map(OsStr::new));
     match how {
         How::Fresh => {}
@@ -100,7 +111,10 @@ fn first_line(said: &mut File, patience: Duration) -> io::Result<String> {
     let mut bytes = Vec::new();
     while !bytes.contains(&b'\n') && bytes.len() < MOST_BYTES {
         let left = deadline.since(clock::mono());
-        let timeout = Timespec { tv_sec: (left / 1000) as i64, tv_nsec: (left % 1000 * 1_000_000) as i64 };
+        let timeout = Timespec {
+            tv_sec: (left / 1000) as i64,
+            tv_nsec: (left % 1000 * 1_000_000) as i64,
+        };
         match poll(&mut [PollFd::new(said, PollFlags::IN)], Some(&timeout)) {
             Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
             Ok(_) => {}

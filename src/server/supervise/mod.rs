@@ -57,7 +57,14 @@ struct Found {
 impl Supervisor {
     pub(crate) fn new(app: Arc<App>, news: mpsc::UnboundedReceiver<News>, changed: Arc<Notify>) -> Supervisor {
         let (histories, watched, recovering) = Default::default();
-        Supervisor { app, news, changed, histories, watched, recovering }
+        Supervisor {
+            app,
+            news,
+            changed,
+            histories,
+            watched,
+            recovering,
+        }
     }
 
     /// Works until the daemon ends. Schedulers go on without it.
@@ -90,7 +97,12 @@ impl Supervisor {
                 if self.watched.get(&key) == Some(&process) {
                     self.watched.remove(&key);
                 }
-                if let Some(history) = self.app.runs.newest_of(key).and_then(|run| self.histories.get_mut(&run)) {
+                if let Some(history) = self
+                    .app
+                    .runs
+                    .newest_of(key)
+                    .and_then(|run| self.histories.get_mut(&run))
+                {
                     history.died(clock::mono());
                 }
             }
@@ -120,7 +132,13 @@ impl Supervisor {
         };
         let now = clock::mono();
         let mut due: Option<Mono> = None;
-        for Found { key, run_id, facts, scheduler } in found {
+        for Found {
+            key,
+            run_id,
+            facts,
+            scheduler,
+        } in found
+        {
             if let Some(scheduler) = scheduler {
                 self.watch_process(key, scheduler);
             }
@@ -184,15 +202,26 @@ fn find(app: &Arc<App>) -> Result<Vec<Found>, ApiError> {
     let auto_resume = app.rules().auto_resume;
     let mut found = Vec::new();
     for newest in app.runs.newest() {
-        let held = if newest.standing.ours { app.holder(newest.key)? } else { None };
+        let held = if newest.standing.ours {
+            app.holder(newest.key)?
+        } else {
+            None
+        };
         let facts = Facts {
             over: newest.over,
             ours: newest.standing.ours,
             alive: newest.standing.alive || held.is_some(),
             auto_resume,
         };
-        let scheduler = held.map(|held| held.process).filter(|process| process.space == identity::pid_space());
-        found.push(Found { key: newest.key, run_id: newest.run_id, facts, scheduler });
+        let scheduler = held
+            .map(|held| held.process)
+            .filter(|process| process.space == identity::pid_space());
+        found.push(Found {
+            key: newest.key,
+            run_id: newest.run_id,
+            facts,
+            scheduler,
+        });
     }
     Ok(found)
 }

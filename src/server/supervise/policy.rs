@@ -53,8 +53,12 @@ impl History {
     /// The moment before which no recovery begins.
     fn ready_at(&self) -> Option<Mono> {
         let last = self.last?;
-        let Some(doublings) = self.failures.checked_sub(1) else { return Some(last) };
-        let delay = RECOVERY_DELAY.saturating_mul(1 << doublings.min(16)).min(RECOVERY_DELAY_MOST);
+        let Some(doublings) = self.failures.checked_sub(1) else {
+            return Some(last);
+        };
+        let delay = RECOVERY_DELAY
+            .saturating_mul(1 << doublings.min(16))
+            .min(RECOVERY_DELAY_MOST);
         Some(last.plus_millis(delay.as_millis() as u64))
     }
 
@@ -67,7 +71,11 @@ impl History {
     pub(crate) fn died(&mut self, now: Mono) {
         let Some(last) = self.last else { return };
         let lived = Duration::from_millis(now.since(last));
-        self.failures = if lived >= GOOD_LIFE { 0 } else { self.failures.saturating_add(1) };
+        self.failures = if lived >= GOOD_LIFE {
+            0
+        } else {
+            self.failures.saturating_add(1)
+        };
         // The delay counts from the death: a scheduler that took its time to die is not started in a hurry.
         self.last = Some(now);
     }
@@ -77,7 +85,12 @@ impl History {
 mod tests {
     use super::*;
 
-    const DEAD: Facts = Facts { over: false, ours: true, alive: false, auto_resume: true };
+    const DEAD: Facts = Facts {
+        over: false,
+        ours: true,
+        alive: false,
+        auto_resume: true,
+    };
 
     #[test]
     fn a_dead_scheduler_is_started_again_at_once_and_nobody_elses() {
@@ -87,7 +100,10 @@ mod tests {
             Facts { over: true, ..DEAD },
             Facts { ours: false, ..DEAD },
             Facts { alive: true, ..DEAD },
-            Facts { auto_resume: false, ..DEAD },
+            Facts {
+                auto_resume: false,
+                ..DEAD
+            },
         ] {
             assert_eq!(next(left, &fresh, Mono(5)), Step::Leave, "{left:?}");
         }
