@@ -20,20 +20,32 @@ pub(crate) async fn note(State(app): State<Arc<App>>, request: Request, next: Ne
     if request.method().is_safe() {
         return next.run(request).await;
     }
-    let principal = request.extensions().get::<Principal>();
-    let (who, how) = principal.map_or(("nobody", "none"), |principal| (principal.name, principal.how()));
-    let from = request.extensions().get::<Peer>().map(|peer| peer.ip().to_string());
-    let mut line = json!({
-        "who": who,
-        "how": how,
-        "from": from,
-        "method": request.method().as_str(),
-        "what": request.uri().path_and_query().map(|path| path.as_str()),
-    });
+    let principal = request.extensions().get::<Principal>().cloned();
+    let peer = request.extensions().get::<Peer>().cloned();
+    let method = request.method().clone();
+    let what = request.uri().path_and_query().map(|path| path.as_str().to_owned());
     let response = next.run(request).await;
-    line["at"] = json!(clock::now().wall);
-    line["status"] = json!(response.status().as_u16());
-    line["code"] = json!(response.extensions().get::<ApiError>().map(|error| error.code));
+    // A login tells in its answer who came in. A wrong try changes nothing: the daemon's own log tells of it, and it must
+    // not be a way to fill the disk.
+    let Some(who) = principal.or_else(|| response.extensions().get::<Principal>().cloned()) else {
+        return response;
+    };
+    // On this machine all addresses are one; there the user says more.
+    let uid = match &peer {
+        Some(peer) => peer.uid().await,
+        None => None,
+    };
+    let line = json!({
+        "at": clock::now().wall,
+        "who": who.name,
+        "how": who.how(),
+        "from": peer.map(|peer| peer.ip().to_string()),
+        "uid": uid,
+        "method": method.as_str(),
+        "what": what,
+        "status": response.status().as_u16(),
+        "code": response.extensions().get::<ApiError>().map(|error| error.code),
+    });
     // A short append; a disk that is full does not keep the call from being answered.
     if let Err(error) = app.audit.append(&line.to_string()) {
         tracing::error!(%error, "a call is missing in the audit log: {line}");

@@ -24,8 +24,12 @@ use crate::{guard::peer::Peer, limits};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `end` says so, then waits for the requests in flight, as long as [`limits::FAREWELL_TIME`].
-pub(crate) async fn serve(listener: TcpListener, router: Router, mut end: watch::Receiver<bool>) {
-    let crowd = Arc::new(Crowd::new(room()));
+pub(crate) async fn serve(listener: TcpListener, router: Router, end: watch::Receiver<bool>) {
+    serve_at_most(room(), listener, router, end).await;
+}
+
+async fn serve_at_most(room: usize, listener: TcpListener, router: Router, mut end: watch::Receiver<bool>) {
+    let crowd = Arc::new(Crowd::new(room));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -148,20 +152,37 @@ struct Crowd {
     room: usize,
     seats: Mutex<Vec<Arc<Seat>>>,
     left: watch::Sender<usize>,
-    clock: AtomicU64,
+    order: Arc<AtomicU64>,
 }
 
 /// What is known of one connection from outside.
-#[derive(Default)]
 struct Seat {
     /// Requests that are being answered.
     busy: AtomicU32,
-    /// Larger is later: when it was last busy, or came.
+    /// Counts everything that happens to any connection.
+    order: Arc<AtomicU64>,
+    /// That count when this one was last busy, or came.
     used: AtomicU64,
     evicted: Notify,
 }
 
 impl Seat {
+    fn new(order: &Arc<AtomicU64>) -> Seat {
+        let seat = Seat {
+            busy: AtomicU32::new(0),
+            order: Arc::clone(order),
+            used: AtomicU64::new(0),
+            evicted: Notify::new(),
+        };
+        seat.touch();
+        seat
+    }
+
+    fn touch(&self) {
+        self.used
+            .store(self.order.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+    }
+
     fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed) > 0
     }
@@ -185,6 +206,7 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
+        self.0.touch();
         self.0.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -195,7 +217,7 @@ impl Crowd {
             room,
             seats: Mutex::default(),
             left: watch::Sender::new(0),
-            clock: AtomicU64::new(0),
+            order: Arc::default(),
         }
     }
 
@@ -208,9 +230,7 @@ impl Crowd {
         if self.seats().len() >= self.room {
             self.make_room();
         }
-        let seat = Arc::new(Seat::default());
-        seat.used
-            .store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        let seat = Arc::new(Seat::new(&self.order));
         let mut seats = self.seats();
         seats.push(Arc::clone(&seat));
         self.left.send_replace(seats.len());
@@ -220,8 +240,8 @@ impl Crowd {
         }
     }
 
-    /// Ends the connection that came first among those that are not being answered; with all of them busy, the first of
-    /// all: memory is bounded, whatever comes.
+    /// Ends the connection that has been idle longest; with all of them busy, the one that has been so longest: memory is
+    /// bounded, whatever comes.
     fn make_room(&self) {
         let mut seats = self.seats();
         let oldest = seats
@@ -245,23 +265,4 @@ impl Drop for Member {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_one_that_came_first_and_is_idle_makes_room() {
-        let crowd = Arc::new(Crowd::new(3));
-        let members: Vec<Member> = (0..3).map(|_| crowd.enter()).collect();
-        let busy = Busy::new(&members[0].seat);
-        let fourth = crowd.enter();
-        let there = |member: &Member| crowd.seats().iter().any(|seat| Arc::ptr_eq(seat, &member.seat));
-        assert!(there(&members[0]) && !there(&members[1]) && there(&members[2]) && there(&fourth));
-        drop(busy);
-        let _fifth = crowd.enter();
-        assert!(!there(&members[0]));
-        assert_eq!(crowd.seats().len(), 3);
-        drop(members);
-        drop(fourth);
-        assert_eq!(*crowd.left.borrow(), 1);
-    }
-}
+mod tests;

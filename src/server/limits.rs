@@ -34,6 +34,10 @@ pub(crate) const FEWEST_CONNECTIONS: usize = 8;
 /// For requests in flight to be answered when the daemon ends.
 pub(crate) const FAREWELL_TIME: Duration = Duration::from_secs(10);
 
+/// Threads for what reads files or waits for a scheduler. With every one of them waiting, what needs none (health, a right
+/// secret) is answered still.
+pub(crate) const BLOCKING_THREADS: usize = 64;
+
 /// Logins at once. Beyond it, the one that was used longest ago ends.
 pub(crate) const SESSIONS: usize = 1024;
 

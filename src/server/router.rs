@@ -47,6 +47,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/", get(pages::root))
         .route("/ui", get(pages::ui))
         .route("/ui/", get(pages::ui))
+        .route("/ui/{*rest}", get(pages::below_ui))
         .route("/api/health", get(pages::health))
         .route("/api/auth/check", get(auth::check))
         .route("/api/auth/login", post(auth::login))

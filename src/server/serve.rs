@@ -25,7 +25,7 @@ use crate::{
     connection,
     gpus::Gpus,
     guard::{access::Guard, host::own_names},
-    listen,
+    limits, listen,
     router::router,
     runs::Book,
     supervise::Supervisor,
@@ -69,9 +69,13 @@ pub struct Address {
 pub fn serve(options: Options) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(limits::BLOCKING_THREADS)
         .build()
         .map_err(system("make the daemon's loop"))?;
-    runtime.block_on(live(options))
+    let ended = runtime.block_on(live(options));
+    // A scheduler that is coming up, or does not answer, is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 fn system(verb: &'static str) -> impl FnOnce(io::Error) -> StartError {

@@ -12,7 +12,7 @@ use crate::{
     app::App,
     error::ApiError,
     extract::Body,
-    guard::{Principal, peer::Peer},
+    guard::{Principal, Via, peer::Peer},
 };
 
 /// Whether callers must show the secret.
@@ -28,19 +28,26 @@ pub(crate) async fn login(
     Extension(peer): Extension<Peer>,
     Extension(lang): Extension<Lang>,
     Body(request): Body<LoginRequest>,
-) -> Result<Json<LoginAnswer>, ApiError> {
+) -> Result<(Extension<Principal>, Json<LoginAnswer>), ApiError> {
     let fresh = app.guard.login(&request.password, &peer).await?;
     let message = match &fresh {
         Some(_) => lang.pick("logged in", "登录成功"),
         None => lang.pick("this daemon asks for no secret", "此服务无需密钥"),
     };
+    // For the audit log, which sees the answer.
+    let who = if fresh.is_some() {
+        Principal::owner(Via::Secret)
+    } else {
+        Principal::anyone()
+    };
     let (token, expires_at) = fresh.map(|fresh| (fresh.token, fresh.expires_at)).unzip();
-    Ok(Json(LoginAnswer {
+    let answer = LoginAnswer {
         success: true,
         message: message.into(),
         token,
         expires_at,
-    }))
+    };
+    Ok((Extension(who), Json(answer)))
 }
 
 /// Ends the token that the caller came with.

@@ -1,5 +1,5 @@
 //! What is open to everyone: health, and where a browser lands.
-use axum::{Extension, Json, response::Redirect};
+use axum::{Extension, Json, extract::Path, http::StatusCode, response::Redirect};
 use gpuyard_core::{model::Lang, wire::Health};
 
 /// The API's version.
@@ -18,6 +18,14 @@ pub(crate) async fn ui(Extension(lang): Extension<Lang>) -> &'static str {
         "gpuyard 正在运行。此版本没有网页界面；请在服务器上使用：gpuyard status、gpuyard gpus、gpuyard why。\
          程序请使用 /api。\n",
     )
+}
+
+/// Pages below `/ui` are one page; files are there or not, and here they are not.
+pub(crate) async fn below_ui(Path(rest): Path<String>, lang: Extension<Lang>) -> Result<&'static str, StatusCode> {
+    if rest.starts_with("assets/") || rest.starts_with("images/") {
+        return Err(StatusCode::NOT_FOUND);
+    }
+    Ok(ui(lang).await)
 }
 
 /// That it is there.

@@ -54,9 +54,10 @@ impl Book {
 
     /// Takes in what the files say that is new.
     pub(crate) fn refresh(&self) -> Result<(), StoreError> {
+        // Locked before the folder is listed: an older list must not undo a newer one.
+        let mut runs = self.runs();
         let listed = state::list(&self.dir)?;
         let now = clock::now();
-        let mut runs = self.runs();
         let there: BTreeSet<RunId> = listed
             .into_iter()
             .filter(|l| l.has_snapshot)
