@@ -12,6 +12,7 @@ mod serve;
 mod wiring;
 
 use std::{
+    ffi::OsString,
     io::{self, BufWriter, Write},
     path::Path,
     process::exit,
@@ -25,13 +26,23 @@ use output::Screen;
 fn main() {
     // Each task starts a runner, so nothing comes before this: no clap, no threads, no locale.
     let mut words = std::env::args_os().skip(1);
-    if words.next().is_some_and(|word| word == "run-task")
-        && let Some(folder) = words.next().filter(|word| !word.as_encoded_bytes().starts_with(b"-"))
-        && words.next().is_none()
-    {
-        exit(gpuyard_exec::runner::main(Path::new(&folder)));
+    if words.next().is_some_and(|word| word == "run-task") {
+        exit(run_task(words));
     }
     exit(command_line());
+}
+
+/// A verb for schedulers only: clap does not know it, nor do help and completions.
+fn run_task(mut words: impl Iterator<Item = OsString>) -> i32 {
+    match (words.next(), words.next()) {
+        (Some(folder), None) if !folder.as_encoded_bytes().starts_with(b"-") => {
+            gpuyard_exec::runner::main(Path::new(&folder))
+        }
+        _ => {
+            output::note("run-task is for schedulers, which start it as `gpuyard run-task FOLDER`");
+            Exit::Unusable.number()
+        }
+    }
 }
 
 fn command_line() -> i32 {
@@ -80,14 +91,6 @@ fn carry_out(verb: Verb, context: &Context, out: &mut dyn Write) -> Result<i32, 
             out.write_all(&script)?;
             Ok(0)
         }
-        // Its folder is missing or odd: the form that schedulers use never comes here.
-        Verb::RunTask { folder } => Err(Failure::new(
-            Exit::Unusable,
-            format_args!(
-                "run-task is started by schedulers, as `gpuyard run-task FOLDER`, and not with {}",
-                folder.display()
-            ),
-        )),
     }
 }
 

@@ -72,11 +72,6 @@ const ZH: &[(&str, &str)] = &[
         "检查配置、命令文件、驱动、conda、端口和权限，并说明如何修复",
     ),
     ("Print a completion script for a shell", "输出 shell 的补全脚本"),
-    (
-        "Supervise one attempt (started by schedulers only)",
-        "监管一次尝试（仅由调度器启动）",
-    ),
-    ("The attempt's folder", "尝试的目录"),
     ("`single` or `multi`", "`single`（单卡）或 `multi`（多卡）"),
     ("The command file's index, from 0", "配置序号，从 0 开始"),
     (

@@ -62,13 +62,6 @@ pub(crate) enum Verb {
     Check(CheckArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
-    /// Supervise one attempt (started by schedulers only)
-    #[command(name = "run-task", hide = true)]
-    RunTask {
-        /// The attempt's folder
-        #[arg(value_name = "FOLDER")]
-        folder: PathBuf,
-    },
 }
 
 /// One command file.
@@ -361,7 +354,6 @@ mod tests {
         assert!(args.recover && args.announce);
         let mut schedule = command(Lang::En).find_subcommand("schedule").unwrap().clone();
         assert!(!schedule.render_long_help().to_string().contains("--recover"));
-        assert!(!command(Lang::En).render_help().to_string().contains("run-task"));
     }
 
     #[test]

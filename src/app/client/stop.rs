@@ -8,9 +8,9 @@ use gpuyard_core::{
     model::ProcessIdentity,
     wire::{ControlRequest, ControlResponse, StopKind},
 };
-use gpuyard_exec::{control, identity, place::Place};
+use gpuyard_exec::{clock, control, identity, place::Place};
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, PidfdFlags, pidfd_open},
 };
 use serde_json::json;
@@ -24,6 +24,8 @@ use crate::{
 
 /// A scheduler answers once the change is on disk; a full or slow disk may take a while.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// For a scheduler that did not answer as hoped to be gone.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Stops a scheduler.
 pub(crate) fn stop(context: &Context, args: &StopArgs, out: &mut dyn Write) -> Result<i32, Failure> {
@@ -53,8 +55,13 @@ pub(crate) fn stop(context: &Context, args: &StopArgs, out: &mut dyn Write) -> R
     };
     let socket = host.socket_path(root.path(), &name).map_err(Failure::failed)?;
     let pid = holder.pid;
-    match control::call(&socket, &ControlRequest::Stop { kind }, PATIENCE) {
+    let answer = control::call(&socket, &ControlRequest::Stop { kind }, PATIENCE);
+    // One that is ending (it ended by itself, or at this very word) may take its answer with it.
+    let ended = || wait_for(&holder, Some(FAREWELL)).unwrap_or(false);
+    match answer {
         Ok(ControlResponse::Done) => {}
+        Ok(ControlResponse::NotFound) => return Err(nobody()),
+        _ if ended() => {}
         Ok(ControlResponse::Conflict { message } | ControlResponse::Invalid { message }) => {
             return Err(Failure::failed(say!(
                 lang,
@@ -62,9 +69,6 @@ pub(crate) fn stop(context: &Context, args: &StopArgs, out: &mut dyn Write) -> R
                 "调度器 {mode} {index} 拒绝了请求：{message}"
             )));
         }
-        Ok(ControlResponse::NotFound) => return Err(nobody()),
-        // It ended between our look and our call.
-        Err(_) if !identity::is_alive(&holder) => {}
         Err(error) => {
             return Err(Failure::failed(say!(
                 lang,
@@ -75,7 +79,8 @@ pub(crate) fn stop(context: &Context, args: &StopArgs, out: &mut dyn Write) -> R
         }
     }
     if args.wait {
-        wait_for(&holder).map_err(|error| Failure::failed(format_args!("cannot wait for process {pid}: {error}")))?;
+        wait_for(&holder, None)
+            .map_err(|error| Failure::failed(format_args!("cannot wait for process {pid}: {error}")))?;
     }
     if args.json {
         output::json(
@@ -106,22 +111,31 @@ pub(crate) fn stop(context: &Context, args: &StopArgs, out: &mut dyn Write) -> R
     Ok(0)
 }
 
-/// Waits for the end of a process that is no child of ours.
-fn wait_for(process: &ProcessIdentity) -> io::Result<()> {
+/// Waits for the end of a process that is no child of ours, for so long at most; whether it has ended.
+fn wait_for(process: &ProcessIdentity, patience: Option<Duration>) -> io::Result<bool> {
     let Some(pid) = Pid::from_raw(process.pid) else {
-        return Ok(());
+        return Ok(true);
     };
     let fd = match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(fd) => fd,
-        Err(rustix::io::Errno::SRCH) => return Ok(()),
+        Err(rustix::io::Errno::SRCH) => return Ok(true),
         Err(error) => return Err(error.into()),
     };
+    let deadline = patience.map(|patience| clock::mono().plus_millis(patience.as_millis() as u64));
     // Only now is it certain that the descriptor is of the process that was meant.
     while identity::is_alive(process) {
-        match poll(&mut [PollFd::new(&fd, PollFlags::IN)], None) {
+        let left = deadline.map(|deadline| deadline.since(clock::mono()));
+        if left == Some(0) {
+            return Ok(false);
+        }
+        let timeout = left.map(|left| Timespec {
+            tv_sec: (left / 1000) as i64,
+            tv_nsec: (left % 1000 * 1_000_000) as i64,
+        });
+        match poll(&mut [PollFd::new(&fd, PollFlags::IN)], timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
+    Ok(true)
 }
