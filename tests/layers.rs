@@ -28,7 +28,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("nvml-wrapper-sys", &["gpu"]),
     ("sysinfo", &["gpu"]),
     // System calls. nix and rustix are small and safe; libc is for what neither wraps.
-    ("libc", &["gpu", "exec"]),
+    ("libc", &["gpu", "exec", "store"]),
     ("nix", &["gpu", "exec", "store", "scheduler", "server", "app"]),
     ("rustix", &["gpu", "exec", "store", "scheduler", "server", "app"]),
     ("inotify", &["exec"]),
@@ -43,19 +43,18 @@ const HOMES: &[(&str, &[&str])] = &[
     ("anyhow", &["scheduler", "server", "app"]),
     ("uuid", &["scheduler"]),
     ("tracing", &["gpu", "exec", "store", "scheduler", "server", "app"]),
-    // HTTP and its secrets.
+    // HTTP and its secrets; store names versions of files by a hash.
     ("axum", &["server"]),
     ("hyper", &["server"]),
     ("hyper-util", &["server"]),
     ("tower", &["server"]),
     ("tower-http", &["server"]),
-    ("sha2", &["server"]),
     ("subtle", &["server"]),
     ("getrandom", &["store", "server"]),
+    ("sha2", &["store", "server"]),
     // argv, terminal, log output, the client's side of HTTP.
     ("clap", &["app"]),
     ("clap_complete", &["app"]),
-    ("comfy-table", &["app"]),
     ("toml_edit", &["app"]),
     ("unicode-width", &["app"]),
     ("tracing-appender", &["app"]),
