@@ -4,9 +4,13 @@
 //! wants to see, and fails when that does not come.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod cli;
+mod contention;
 mod crash;
 mod edits;
+mod nvml;
 mod retries;
 mod samples;
+mod scale;
 mod stop;
 mod yard;

@@ -92,11 +92,8 @@ fn a_detached_task_is_taken_back_by_the_next_start() {
     yard.commands(SINGLE, &[task(1, "tick a"), task(1, "run b"), task(2, "run c")]);
     let mut scheduler = yard.schedule(SINGLE);
     let mark = yard.started("a");
-    assert!(
-        yard.ask(&["stop", "single", "0", "--detach", "--wait"])
-            .status
-            .success()
-    );
+    let output = yard.ask(&["stop", "single", "0", "--detach", "--wait"]);
+    assert!(output.status.success(), "{output:?}");
     assert_eq!(scheduler.wait(), 0);
     assert!(alive(mark.pid));
     assert_eq!(yard.run(SINGLE)["state"], "interrupted");

@@ -18,9 +18,9 @@ use std::{
 };
 
 pub(crate) use files::{Block, task};
-pub(crate) use http::{Answer, Daemon};
-pub(crate) use marks::{Mark, ticks_without_gap, whole_leases_never_overlap};
-pub(crate) use process::{Program, alive, children, kill, parent, written};
+pub(crate) use http::free_port;
+pub(crate) use marks::{Mark, packed_memory_fits, ticks_without_gap, whole_leases_never_overlap};
+pub(crate) use process::{Program, alive, kill, written};
 use serde_json::Value;
 use tempfile::TempDir;
 
