@@ -1,6 +1,8 @@
 //! Floor 3: the daemon. Router, authentication, API, supervision of schedulers.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::disallowed_methods))]
 
+#[cfg(test)]
+mod access_tests;
 mod api;
 mod app;
 mod audit;
@@ -16,9 +18,13 @@ mod router;
 #[cfg(test)]
 mod router_tests;
 mod runs;
+#[cfg(test)]
+mod scheduler_tests;
 mod serve;
 mod start_error;
 mod supervise;
+#[cfg(test)]
+mod yard;
 
 pub use gpus::look_at_gpus;
 pub use serve::{Address, Options, PLACE, serve};

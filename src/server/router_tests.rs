@@ -1,100 +1,17 @@
 //! The whole router, asked without a socket.
-use std::{net::SocketAddr, sync::Arc};
-
 use axum::{
     body::Body,
     http::{Method, Request, StatusCode, header},
 };
-use gpuyard_core::model::{Bytes, Lang, Seconds, Settings};
-use gpuyard_exec::{clock, host::HostFolder};
-use gpuyard_gpu::{GpuReader, SourceContext, SourceSpec};
-use gpuyard_store::{Root, audit::AuditLog};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tower::ServiceExt;
 
 use crate::{
-    app::App,
-    gpus::Gpus,
-    guard::{access::Guard, peer::Peer},
-    router::{PATHS, router},
-    runs::Book,
+    router::PATHS,
+    yard::{SECRET, call, yard},
 };
 
-const SECRET: &str = "5f4dcc3b5aa765d61d8327deb882cf99a3c1";
 /// What needs no secret.
 const OPEN: [&str; 6] = ["/", "/ui", "/ui/", "/api/health", "/api/auth/check", "/api/auth/login"];
-
-struct Yard {
-    _folder: tempfile::TempDir,
-    app: Arc<App>,
-}
-
-fn yard() -> Yard {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().join("root");
-    std::fs::create_dir(&root).unwrap();
-    let root = Root::open(&root).unwrap();
-    root.prepare().unwrap();
-    let host = HostFolder::open(Some(folder.path().join("host"))).unwrap();
-    let settings = Settings {
-        secret: SECRET.into(),
-        ..Settings::default()
-    };
-    let spec = SourceSpec::Simulated {
-        count: 2,
-        memory: Bytes(24 << 30),
-    };
-    let source = gpuyard_gpu::open(&spec, SourceContext::default()).unwrap();
-    let reader = Arc::new(GpuReader::spawn(source));
-    let app = App {
-        guard: Arc::new(Guard::new(&settings, 4242, vec!["yard".into()], clock::now)),
-        gpus: Gpus::start(reader, Seconds(3600.0), root.path().to_owned()).unwrap(),
-        runs: Book::new(root.state_dir()),
-        audit: AuditLog::open(&root.audit_log(&settings)).unwrap(),
-        host,
-        settings,
-        // No scheduler comes up from this.
-        exe: "/bin/false".into(),
-        lang: Lang::En,
-        news: mpsc::unbounded_channel().0,
-        root,
-    };
-    Yard {
-        _folder: folder,
-        app: Arc::new(app),
-    }
-}
-
-impl Yard {
-    async fn ask(&self, request: Request<Body>) -> (StatusCode, Value) {
-        let (status, _, body) = self.ask_whole(request).await;
-        (status, serde_json::from_slice(&body).unwrap_or_default())
-    }
-
-    async fn ask_whole(&self, mut request: Request<Body>) -> (StatusCode, axum::http::HeaderMap, Vec<u8>) {
-        let here: SocketAddr = "127.0.0.1:5000".parse().unwrap();
-        request.extensions_mut().insert(Peer::known(here, Some(1000)));
-        let response = router(&self.app).oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        (
-            parts.status,
-            parts.headers,
-            axum::body::to_bytes(body, 1 << 24).await.unwrap().to_vec(),
-        )
-    }
-}
-
-fn call(method: &str, path: &str, secret: Option<&str>, body: &str) -> Request<Body> {
-    let mut request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(header::HOST, "localhost:29214");
-    if let Some(secret) = secret {
-        request = request.header(header::AUTHORIZATION, format!("Bearer {secret}"));
-    }
-    request.body(Body::from(body.to_owned())).unwrap()
-}
 
 fn filled(path: &str) -> String {
     let path = path

@@ -1,0 +1,207 @@
+//! Who is let in: by the secret, by nothing where there is none, and after how many wrong tries.
+use axum::{
+    body::Body,
+    http::{Request, StatusCode, header},
+};
+use gpuyard_core::model::Settings;
+use serde_json::{Value, json};
+
+use crate::{
+    guard::peer::Peer,
+    limits,
+    yard::{SECRET, UID, Yard, call, yard},
+};
+
+fn from(mut request: Request<Body>, address: &str, uid: Option<u32>) -> Request<Body> {
+    request
+        .extensions_mut()
+        .insert(Peer::known(address.parse().unwrap(), uid));
+    request
+}
+
+fn login(password: &str) -> Request<Body> {
+    call(
+        "POST",
+        "/api/auth/login",
+        None,
+        &json!({ "password": password }).to_string(),
+    )
+}
+
+fn with(secret: &str) -> Yard {
+    Yard::with(Settings {
+        secret: secret.into(),
+        ..Settings::default()
+    })
+}
+
+fn code(answer: (StatusCode, Value)) -> (u16, String) {
+    (
+        answer.0.as_u16(),
+        answer.1["code"].as_str().unwrap_or_default().to_owned(),
+    )
+}
+
+#[tokio::test]
+async fn programs_may_send_the_secret_itself() {
+    let yard = yard();
+    assert_eq!(
+        yard.ask(call("GET", "/api/gpu/state", Some(SECRET), "")).await.0,
+        StatusCode::OK
+    );
+    for (shown, said) in [(None, "no_secret"), (Some("guess"), "wrong_secret")] {
+        let answer = yard.ask(call("GET", "/api/gpu/state", shown, "")).await;
+        assert_eq!(code(answer), (401, said.into()), "{shown:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_unauthorized_answer_says_how_to_show_the_secret() {
+    let yard = yard();
+    let (status, headers, _) = yard.ask_whole(call("GET", "/api/gpu", None, "")).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer realm=\"gpuyard\"");
+    assert!(!headers.contains_key(header::SET_COOKIE));
+    assert!(!headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
+}
+
+#[tokio::test]
+async fn nobodys_wrong_tries_keep_out_who_knows_a_good_secret() {
+    let yard = yard();
+    let (_, body) = yard.ask(login(SECRET)).await;
+    let token = body["token"].as_str().unwrap().to_owned();
+    let mut last = (0, String::new());
+    for _ in 0..1000 {
+        last = code(yard.ask(login("guess")).await);
+    }
+    assert_eq!(last, (429, "slow_down".into()));
+    assert_eq!(yard.ask(login(SECRET)).await.0, StatusCode::OK, "the right secret");
+    assert_eq!(
+        yard.ask(call("GET", "/api/gpu/state", Some(SECRET), "")).await.0,
+        StatusCode::OK
+    );
+    assert_eq!(
+        yard.ask(call("GET", "/api/gpu/state", Some(&token), "")).await.0,
+        StatusCode::OK,
+        "an open session"
+    );
+}
+
+#[tokio::test]
+async fn a_secret_that_can_be_guessed_is_not_looked_at_without_end() {
+    let yard = with("letmein");
+    let (_, body) = yard.ask(login("letmein")).await;
+    let token = body["token"].as_str().unwrap().to_owned();
+    for _ in 0..limits::WRONG_TRIES {
+        assert_eq!(code(yard.ask(login("guess")).await), (401, "wrong_secret".into()));
+    }
+    let (status, headers, _) = yard.ask_whole(login("letmein")).await;
+    assert_eq!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS,
+        "or guessing would only be a matter of speed"
+    );
+    assert!(headers.contains_key(header::RETRY_AFTER));
+    let elsewhere = from(login("letmein"), "192.0.2.7:1", None);
+    assert_eq!(
+        yard.ask(elsewhere).await.0,
+        StatusCode::OK,
+        "other addresses have tries of their own"
+    );
+    let other_user = from(login("letmein"), "127.0.0.1:1", Some(UID + 1));
+    assert_eq!(
+        yard.ask(other_user).await.0,
+        StatusCode::OK,
+        "and so have other users of this machine"
+    );
+    assert_eq!(
+        yard.ask(call("GET", "/api/gpu/state", Some(&token), "")).await.0,
+        StatusCode::OK,
+        "an open session"
+    );
+}
+
+#[tokio::test]
+async fn a_page_with_an_ended_token_uses_up_no_tries() {
+    let yard = with("letmein");
+    let old = format!("gy1_{}", "0".repeat(64));
+    for _ in 0..limits::WRONG_TRIES * 2 {
+        let answer = yard.ask(call("GET", "/api/gpu/state", Some(&old), "")).await;
+        assert_eq!(code(answer), (401, "session_ended".into()));
+    }
+    assert_eq!(yard.ask(login("letmein")).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn without_a_secret_only_the_daemons_own_user_is_served() {
+    let yard = with("none");
+    let check = yard.ask(call("GET", "/api/auth/check", None, "")).await;
+    assert_eq!(check.1, json!({"requires_auth": false}));
+    let gpus = || call("GET", "/api/gpu/state", None, "");
+    assert_eq!(yard.ask(from(gpus(), "127.0.0.1:1", Some(UID))).await.0, StatusCode::OK);
+    for uid in [None, Some(0), Some(UID + 1)] {
+        let answer = yard.ask(from(gpus(), "127.0.0.1:1", uid)).await;
+        assert_eq!(code(answer), (403, "not_your_daemon".into()), "{uid:?}");
+    }
+    let (status, body) = yard.ask(login("whatever")).await;
+    assert_eq!((status, &body["token"]), (StatusCode::OK, &json!(null)));
+}
+
+#[tokio::test]
+async fn allow_anonymous_lifts_that() {
+    let yard = Yard::with(Settings {
+        allow_anonymous: true,
+        ..Settings::default()
+    });
+    let answer = yard
+        .ask(from(call("GET", "/api/gpu/state", None, ""), "192.0.2.7:1", None))
+        .await;
+    assert_eq!(answer.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn without_a_secret_no_page_of_another_origin_changes_anything() {
+    let yard = with("");
+    let stop = |name: &'static str, value: &'static str| {
+        let mut request = call("POST", "/api/scheduler/single/stop", None, "");
+        request.headers_mut().insert(name, value.parse().unwrap());
+        request
+    };
+    for (name, value) in [
+        ("origin", "http://evil.example"),
+        ("origin", "null"),
+        ("origin", "http://localhost:8080"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        assert_eq!(
+            code(yard.ask(stop(name, value)).await),
+            (403, "cross_site".into()),
+            "{name}: {value}"
+        );
+    }
+    for (name, value) in [
+        ("origin", "http://localhost:29214"),
+        ("sec-fetch-site", "same-origin"),
+        ("accept", "*/*"),
+    ] {
+        assert_eq!(
+            code(yard.ask(stop(name, value)).await),
+            (409, "not_running".into()),
+            "{name}: {value}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn two_hosts_or_another_one_in_the_request_line_are_misdirected() {
+    let yard = yard();
+    let two = Request::get("/api/health")
+        .header(header::HOST, "localhost")
+        .header(header::HOST, "evil.example");
+    let line = Request::get("http://evil.example/api/health").header(header::HOST, "localhost");
+    for request in [two, line, Request::get("/api/health")] {
+        let answer = yard.ask(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(code(answer), (421, "wrong_host".into()));
+    }
+}

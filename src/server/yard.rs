@@ -1,0 +1,128 @@
+//! A daemon in a temporary folder, asked without a socket; and what stands in for its schedulers.
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use axum::{
+    body::Body,
+    http::{Request, StatusCode, header},
+};
+use gpuyard_core::model::{Bytes, Lang, Seconds, Settings};
+use gpuyard_exec::{clock, host::HostFolder};
+use gpuyard_gpu::{GpuReader, SourceContext, SourceSpec};
+use gpuyard_store::{Root, audit::AuditLog};
+use serde_json::Value;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tower::ServiceExt;
+
+use crate::{
+    app::App,
+    gpus::Gpus,
+    guard::{access::Guard, peer::Peer},
+    router::router,
+    runs::Book,
+    supervise::News,
+};
+
+/// One that nobody guesses.
+pub(crate) const SECRET: &str = "5f4dcc3b5aa765d61d8327deb882cf99a3c1";
+
+/// The daemon's user, and that of callers where a test does not say otherwise.
+pub(crate) const UID: u32 = 1000;
+
+pub(crate) struct Yard {
+    folder: tempfile::TempDir,
+    pub(crate) app: Arc<App>,
+    /// What the supervisor would hear.
+    pub(crate) heard: Option<UnboundedReceiver<News>>,
+}
+
+pub(crate) fn yard() -> Yard {
+    Yard::with(Settings {
+        secret: SECRET.into(),
+        ..Settings::default()
+    })
+}
+
+impl Yard {
+    pub(crate) fn with(settings: Settings) -> Yard {
+        // No scheduler comes up from this.
+        Yard::starting(settings, |_| "/bin/false".into())
+    }
+
+    /// `program` makes what is started as schedulers, in a folder of its own.
+    pub(crate) fn starting(settings: Settings, program: impl FnOnce(&Path) -> PathBuf) -> Yard {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        let root = Root::open(&root).unwrap();
+        root.prepare().unwrap();
+        let host = HostFolder::open(Some(folder.path().join("host"))).unwrap();
+        let spec = SourceSpec::Simulated {
+            count: 2,
+            memory: Bytes(24 << 30),
+        };
+        let source = gpuyard_gpu::open(&spec, SourceContext::default()).unwrap();
+        let reader = Arc::new(GpuReader::spawn(source));
+        let (news, heard) = mpsc::unbounded_channel();
+        let app = App {
+            guard: Arc::new(Guard::new(&settings, UID, vec!["yard".into()], clock::now)),
+            gpus: Gpus::start(reader, Seconds(3600.0), root.path().to_owned()).unwrap(),
+            runs: Book::new(root.state_dir()),
+            audit: AuditLog::open(&root.audit_log(&settings)).unwrap(),
+            host,
+            settings,
+            exe: program(folder.path()),
+            lang: Lang::En,
+            news,
+            root,
+        };
+        Yard {
+            folder,
+            app: Arc::new(app),
+            heard: Some(heard),
+        }
+    }
+
+    /// A folder beside the root.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) async fn ask(&self, request: Request<Body>) -> (StatusCode, Value) {
+        let (status, _, body) = self.ask_whole(request).await;
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    pub(crate) async fn ask_whole(&self, mut request: Request<Body>) -> (StatusCode, axum::http::HeaderMap, Vec<u8>) {
+        let here: SocketAddr = "127.0.0.1:5000".parse().unwrap();
+        if request.extensions().get::<Peer>().is_none() {
+            request.extensions_mut().insert(Peer::known(here, Some(UID)));
+        }
+        let response = router(&self.app).oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        (
+            parts.status,
+            parts.headers,
+            axum::body::to_bytes(body, 1 << 24).await.unwrap().to_vec(),
+        )
+    }
+}
+
+pub(crate) fn call(method: &str, path: &str, secret: Option<&str>, body: &str) -> Request<Body> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, "localhost:29214");
+    if let Some(secret) = secret {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {secret}"));
+    }
+    request.body(Body::from(body.to_owned())).unwrap()
+}
+
+/// The same with the secret, for tests of other things.
+pub(crate) fn known(method: &str, path: &str, body: &str) -> Request<Body> {
+    call(method, path, Some(SECRET), body)
+}
