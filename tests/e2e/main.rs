@@ -7,6 +7,7 @@
 mod cli;
 mod contention;
 mod crash;
+mod daemon;
 mod edits;
 mod nvml;
 mod retries;

@@ -103,22 +103,12 @@ pub(crate) fn alive(pid: i32) -> bool {
     stat(pid).is_some_and(|fields| !matches!(fields[0].as_str(), "Z" | "X"))
 }
 
-/// Its parent.
-pub(crate) fn parent(pid: i32) -> Option<i32> {
-    stat(pid)?.get(1)?.parse().ok()
-}
-
 /// Every pid that there is.
 fn pids() -> impl Iterator<Item = i32> {
     fs::read_dir("/proc")
         .unwrap()
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-}
-
-/// Its living children.
-pub(crate) fn children(of: i32) -> Vec<i32> {
-    pids().filter(|&pid| parent(pid) == Some(of) && alive(pid)).collect()
 }
 
 /// Every living process that has this in its environment.

@@ -1,0 +1,171 @@
+//! The daemon as its users meet it: first start, its port, its secret, and deaths on either side.
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt};
+
+use nix::sys::signal::{SIGKILL, SIGTERM};
+use serde_json::{Value, json};
+
+use crate::yard::{SINGLE, Yard, alive, free_port, kill, task, ticks_without_gap, wait_for, wait_until};
+
+/// The first start makes what is missing, for its owner's eyes only, with a secret of its own.
+#[test]
+fn the_first_start_makes_settings_that_only_the_owner_reads() {
+    let yard = Yard::new("1x24GiB");
+    fs::remove_file(yard.rules_file()).unwrap();
+    let mut program = yard.start(&["serve"]);
+    let pid = program.pid();
+    wait_for("it is listed", || yard.instance(pid));
+    let path = yard.root.join("config/control_setting.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let secret = text.lines().find_map(|line| line.strip_prefix("secret:")).unwrap();
+    let secret = secret.trim().trim_matches(['"', '\'']);
+    assert!(secret.len() >= 16, "{text}");
+    assert!(
+        !program.output().contains(secret),
+        "a secret is not for files and pipes"
+    );
+    assert!(yard.rules_file().is_file());
+    program.signal(SIGTERM);
+    assert_eq!(program.wait(), 0, "{}", program.output());
+    assert!(yard.instance(pid).is_none(), "it signs off");
+}
+
+/// The port is taken: the next free one, told in `pid.json`; the settings are not touched.
+#[test]
+fn a_taken_port_is_passed_over() {
+    let yard = Yard::new("1x24GiB");
+    let neighbour = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = neighbour.local_addr().unwrap().port();
+    yard.settings(port);
+    let before = fs::read(yard.root.join("config/control_setting.yaml")).unwrap();
+    let daemon = yard.serve();
+    assert!(daemon.port != port);
+    assert_eq!(daemon.get("/api/health").body["status"], "ok");
+    assert!(
+        daemon.program.output().contains(&daemon.port.to_string()),
+        "{}",
+        daemon.program.output()
+    );
+    assert_eq!(fs::read(yard.root.join("config/control_setting.yaml")).unwrap(), before);
+}
+
+/// A root has one daemon.
+#[test]
+fn a_second_daemon_is_refused() {
+    let yard = Yard::new("1x24GiB");
+    let daemon = yard.serve();
+    let mut second = yard.start(&["serve"]);
+    assert_eq!(second.wait(), 3, "{}", second.output());
+    assert_eq!(daemon.get("/api/health").status, 200);
+}
+
+/// Without the secret nothing is told and nothing is done, but for what is open.
+#[test]
+fn without_the_secret_there_is_nothing() {
+    let yard = Yard::new("1x24GiB");
+    yard.commands(SINGLE, &[task(1, "run a")]);
+    let daemon = yard.serve();
+    for secret in [None, Some("wrong")] {
+        for path in ["/api/gpu", "/api/scheduler/running", "/api/settings", "/metrics"] {
+            assert_eq!(daemon.get_as(secret, path).status, 401, "{path} with {secret:?}");
+        }
+        let start = daemon.post_as(secret, "/api/scheduler/single/start?config_index=0", &json!({}));
+        assert_eq!(start.status, 401);
+    }
+    assert_eq!(daemon.get_as(None, "/api/health").status, 200);
+    assert_eq!(daemon.get_as(None, "/api/auth/check").body["requires_auth"], true);
+    assert_eq!((daemon.get("/api/gpu").status, yard.starts("a")), (200, 0));
+}
+
+/// Start, look on, read the log, stop, all over HTTP.
+#[test]
+fn a_run_is_led_over_http() {
+    let yard = Yard::new("1x24GiB");
+    yard.commands(SINGLE, &[task(1, "tick a"), task(1, "run b")]);
+    let daemon = yard.serve();
+    assert_eq!(daemon.scheduler(SINGLE), None);
+    let pid = daemon.begin(SINGLE);
+    assert_eq!(daemon.scheduler(SINGLE), Some(pid));
+    let again = daemon.post("/api/scheduler/single/start?config_index=0", &json!({}));
+    assert_eq!(
+        (again.status, &again.body["success"]),
+        (409, &json!(false)),
+        "{again:?}"
+    );
+    yard.started("a");
+    let running = wait_for("the run is shown at work", || {
+        let running = daemon.get("/api/scheduler/running").body;
+        (running["schedulers"][0]["running_tasks"] == 1).then_some(running)
+    });
+    assert_eq!(
+        running["schedulers"][0]["queues"]["1"]["processes"][0]["state"],
+        "running"
+    );
+    let log = "/api/log/content?mode=single&config_index=0&queue_id=1&process_index=0";
+    wait_until("its log is read", || {
+        daemon.get(log).body["content"]
+            .as_str()
+            .is_some_and(|text| text.contains("a tick 1"))
+    });
+    let stop = daemon.post("/api/scheduler/single/stop?config_index=0", &json!({}));
+    assert_eq!((stop.status, &stop.body["success"]), (200, &json!(true)), "{stop:?}");
+    wait_until("it has stopped", || daemon.scheduler(SINGLE).is_none());
+    assert_eq!(yard.run(SINGLE)["state"], "stopped");
+    assert_eq!((yard.starts("a"), yard.starts("b")), (1, 0));
+    wait_until("only the daemon is left", || yard.processes() == [daemon.program.pid()]);
+}
+
+/// The daemon dies, its scheduler does not notice, and the next daemon finds it.
+#[test]
+fn a_killed_daemon_finds_its_scheduler_again() {
+    let yard = Yard::new("1x24GiB");
+    yard.commands(SINGLE, &[task(1, "tick a"), task(1, "run b")]);
+    let mut daemon = yard.serve();
+    let pid = daemon.begin(SINGLE);
+    yard.started("a");
+    daemon.program.kill();
+    assert!(alive(pid));
+    let daemon = yard.serve();
+    wait_until("the scheduler is found", || daemon.scheduler(SINGLE) == Some(pid));
+    yard.go("a");
+    yard.wait_run(SINGLE, "it comes to its end", |run| run["state"] == "completed");
+    assert_eq!((yard.starts("a"), yard.starts("b")), (1, 1));
+}
+
+/// A scheduler dies: the daemon starts another on the same run, and its tasks do not notice.
+#[test]
+fn a_killed_scheduler_is_taken_up_by_the_daemon() {
+    let yard = Yard::new("1x24GiB");
+    yard.commands(SINGLE, &[task(1, "tick a"), task(1, "run b")]);
+    let daemon = yard.serve();
+    let first = daemon.begin(SINGLE);
+    let mark = yard.started("a");
+    let run: Value = yard.run(SINGLE)["run_id"].clone();
+    kill(first, SIGKILL);
+    let second = wait_for("another takes over", || {
+        daemon.scheduler(SINGLE).filter(|pid| *pid != first)
+    });
+    assert!(second != first && alive(mark.pid));
+    yard.go("a");
+    let over = yard.wait_run(SINGLE, "it comes to its end", |run| run["state"] == "completed");
+    assert_eq!(over["run_id"], run, "it is the same run");
+    assert_eq!((yard.starts("a"), yard.starts("b")), (1, 1));
+    ticks_without_gap(&yard.log(&yard.task(SINGLE, 1, 0)), "a");
+}
+
+/// SIGTERM ends the daemon and nothing else.
+#[test]
+fn a_daemon_that_is_told_to_end_leaves_schedulers_alone() {
+    let yard = Yard::new("1x24GiB");
+    yard.settings(free_port());
+    yard.commands(SINGLE, &[task(1, "hold a"), task(1, "run b")]);
+    let mut daemon = yard.serve();
+    let pid = daemon.begin(SINGLE);
+    let mark = yard.started("a");
+    daemon.program.signal(SIGTERM);
+    assert_eq!(daemon.program.wait(), 0, "{}", daemon.program.output());
+    assert!(alive(pid) && alive(mark.pid));
+    yard.go("a");
+    yard.wait_run(SINGLE, "it comes to its end", |run| run["state"] == "completed");
+    assert_eq!((yard.starts("a"), yard.starts("b")), (1, 1));
+}
