@@ -142,11 +142,12 @@ impl Supervisor {
             if let Some(scheduler) = scheduler {
                 self.watch_process(key, scheduler);
             }
-            if self.recovering.contains(&key) {
-                continue;
-            }
             if facts.over {
                 self.histories.remove(&run_id);
+                continue;
+            }
+            // One that is on its way up, or whose end is about to be heard of: until then the run is not anybody else's.
+            if self.recovering.contains(&key) || self.watched.contains_key(&key) {
                 continue;
             }
             let history = self.histories.entry(run_id.clone()).or_default();
@@ -225,3 +226,6 @@ fn find(app: &Arc<App>) -> Result<Vec<Found>, ApiError> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;
