@@ -9,7 +9,7 @@ use std::{
 use gpuyard_core::model::{AttemptSpec, Bytes, ExitRecord, Outcome, StartRecord};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::ExecError;
+use crate::{ExecError, crash};
 
 /// What was to run ([`AttemptSpec`]); written by the scheduler before it launches.
 pub const ATTEMPT_FILE: &str = "attempt.json";
@@ -51,13 +51,21 @@ pub fn read_exit(folder: &Path) -> Result<Option<ExitRecord>, ExecError> {
 
 /// Tells the attempt's log how much GPU memory was seen in use at most; call it when the peak has risen.
 pub fn tell_peak(folder: &Path, peak: Bytes) -> Result<(), ExecError> {
-    replace(folder, PEAK_FILE, peak.0.to_string().as_bytes(), false)
-        .map_err(ExecError::io("write", "peak memory", folder.join(PEAK_FILE)))
+    replace(folder, PEAK_FILE, peak.0.to_string().as_bytes(), false).map_err(ExecError::io(
+        "write",
+        "peak memory",
+        folder.join(PEAK_FILE),
+    ))
 }
 
 /// What [`tell_peak`] told last.
 pub(crate) fn read_peak(folder: &Path) -> Option<Bytes> {
-    fs::read_to_string(folder.join(PEAK_FILE)).ok()?.trim().parse().ok().map(Bytes)
+    fs::read_to_string(folder.join(PEAK_FILE))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+        .map(Bytes)
 }
 
 /// Writes `attempt.json`, and makes its folder where it is not there yet. Not synced: what it says can be told again.
@@ -78,20 +86,25 @@ pub(crate) fn write_spec(folder: &Path, spec: &AttemptSpec) -> Result<(), ExecEr
 
 /// Writes `start.json`, not synced.
 pub(crate) fn write_start(folder: &Path, record: &StartRecord) -> Result<(), ExecError> {
-    replace(folder, START_FILE, &to_bytes(record), false)
-        .map_err(ExecError::io("write", "start record", folder.join(START_FILE)))
+    replace(folder, START_FILE, &to_bytes(record), false).map_err(ExecError::io(
+        "write",
+        "start record",
+        folder.join(START_FILE),
+    ))
 }
 
 /// Writes `exit.json`; when this returns, it is durable.
 pub(crate) fn write_exit(folder: &Path, record: &ExitRecord) -> Result<(), ExecError> {
-    replace(folder, EXIT_FILE, &to_bytes(record), true)
-        .map_err(ExecError::io("write", "exit record", folder.join(EXIT_FILE)))
+    replace(folder, EXIT_FILE, &to_bytes(record), true).map_err(ExecError::io(
+        "write",
+        "exit record",
+        folder.join(EXIT_FILE),
+    ))
 }
 
 /// Writes `ended.json`, not synced.
 pub(crate) fn write_end_note(folder: &Path, note: &EndNote) -> Result<(), ExecError> {
-    replace(folder, END_FILE, &to_bytes(note), false)
-        .map_err(ExecError::io("write", "end note", folder.join(END_FILE)))
+    replace(folder, END_FILE, &to_bytes(note), false).map_err(ExecError::io("write", "end note", folder.join(END_FILE)))
 }
 
 /// Reads `ended.json`; one that is torn is as good as none.
@@ -114,12 +127,16 @@ fn read<T: DeserializeOwned>(path: &Path, object: &'static str) -> Result<Option
         Err(e) => return Err(ExecError::io("open", object, path)(e)),
     };
     let mut bytes = Vec::new();
-    file.take(LARGEST).read_to_end(&mut bytes).map_err(ExecError::io("read", object, path))?;
-    serde_json::from_slice(&bytes).map(Some).map_err(|e| ExecError::Malformed {
-        object,
-        path: path.to_owned(),
-        message: e.to_string(),
-    })
+    file.take(LARGEST)
+        .read_to_end(&mut bytes)
+        .map_err(ExecError::io("read", object, path))?;
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|e| ExecError::Malformed {
+            object,
+            path: path.to_owned(),
+            message: e.to_string(),
+        })
 }
 
 /// Puts a whole file in the place of what is there, in one step; `durable`: it is on disk when this returns.
@@ -129,9 +146,11 @@ fn replace(folder: &Path, name: &str, bytes: &[u8], durable: bool) -> io::Result
         file.write_all(bytes)?;
         if durable {
             file.sync_all()?;
+            crash::point("exit-written");
         }
         fs::rename(&temporary, folder.join(name))?;
         if durable {
+            crash::point("exit-renamed");
             File::open(folder)?.sync_all()?;
         }
         Ok(())

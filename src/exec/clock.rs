@@ -5,7 +5,10 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Wall time and monotonic time (`CLOCK_BOOTTIME`) of this moment.
 pub fn now() -> Now {
-    Now { wall: Timestamp::now(), mono: mono() }
+    Now {
+        wall: Timestamp::now(),
+        mono: mono(),
+    }
 }
 
 /// Monotonic time alone.

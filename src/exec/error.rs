@@ -79,7 +79,12 @@ impl ExecError {
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(io::Error) -> ExecError {
         let path = path.into();
-        move |source| ExecError::Io { verb, object, path, source }
+        move |source| ExecError::Io {
+            verb,
+            object,
+            path,
+            source,
+        }
     }
 
     /// For `map_err` on anything else.

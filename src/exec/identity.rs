@@ -8,7 +8,11 @@ use crate::proc;
 /// This machine.
 pub fn node() -> Node {
     static NODE: OnceLock<Node> = OnceLock::new();
-    NODE.get_or_init(|| Node { machine_id: machine_id(), hostname: hostname() }).clone()
+    NODE.get_or_init(|| Node {
+        machine_id: machine_id(),
+        hostname: hostname(),
+    })
+    .clone()
 }
 
 fn hostname() -> String {
@@ -17,10 +21,12 @@ fn hostname() -> String {
 
 fn machine_id() -> String {
     // A container image may carry an empty or placeholder file.
-    let known = ["/etc/machine-id", "/var/lib/dbus/machine-id"].into_iter().find_map(|path| {
-        let id = fs::read_to_string(path).ok()?.trim().to_owned();
-        (id.len() >= 8 && id != "uninitialized").then_some(id)
-    });
+    let known = ["/etc/machine-id", "/var/lib/dbus/machine-id"]
+        .into_iter()
+        .find_map(|path| {
+            let id = fs::read_to_string(path).ok()?.trim().to_owned();
+            (id.len() >= 8 && id != "uninitialized").then_some(id)
+        });
     known.unwrap_or_else(|| format!("host-{}", hostname()))
 }
 
@@ -31,7 +37,10 @@ pub fn owner() -> Owner {
         .get_or_init(|| {
             let uid = nix::unistd::geteuid();
             let name = nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.name);
-            Owner { uid: uid.as_raw(), name: name.unwrap_or_else(|| uid.to_string()) }
+            Owner {
+                uid: uid.as_raw(),
+                name: name.unwrap_or_else(|| uid.to_string()),
+            }
         })
         .clone()
 }
@@ -47,7 +56,10 @@ pub fn pid_space() -> PidSpace {
     SPACE
         .get_or_init(|| PidSpace {
             machine_id: machine_id(),
-            boot_id: fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned(),
+            boot_id: fs::read_to_string("/proc/sys/kernel/random/boot_id")
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
             pid_ns: fs::metadata("/proc/self/ns/pid").map_or(0, |m| m.ino()),
         })
         .clone()
@@ -60,7 +72,11 @@ pub fn start_ticks(pid: i32) -> Option<u64> {
 
 /// The identity of the process that has this pid now; `None` when there is none.
 pub fn identity(pid: i32) -> Option<ProcessIdentity> {
-    Some(ProcessIdentity { space: pid_space(), pid, start_ticks: start_ticks(pid)? })
+    Some(ProcessIdentity {
+        space: pid_space(),
+        pid,
+        start_ticks: start_ticks(pid)?,
+    })
 }
 
 /// Whether this very process lives: same machine, boot, pid namespace, pid and start time, and not a zombie.

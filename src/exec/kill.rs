@@ -9,10 +9,7 @@ use gpuyard_core::model::ProcessIdentity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::{
-    identity,
-    proc::Stat,
-};
+use crate::{identity, proc::Stat};
 
 /// One process, held by a descriptor: while this lives, its pid cannot mean another process to us.
 #[derive(Debug)]
@@ -36,7 +33,9 @@ pub enum Sent {
 impl Target {
     /// The process with this pid and start time; `Ok(None)` when it is gone. A zombie is still there.
     pub fn open(pid: i32, start_ticks: u64) -> io::Result<Option<Target>> {
-        let Some(raw) = Pid::from_raw(pid).filter(|_| pid > 1) else { return Ok(None) };
+        let Some(raw) = Some(pid).filter(|&pid| pid > 1).and_then(Pid::from_raw) else {
+            return Ok(None);
+        };
         let fd = match pidfd_open(raw, PidfdFlags::empty()) {
             Ok(fd) => fd,
             Err(rustix::io::Errno::SRCH) => return Ok(None),
@@ -66,7 +65,14 @@ impl Target {
 
     /// Who it is, and its descriptor.
     pub(crate) fn into_parts(self) -> (ProcessIdentity, OwnedFd) {
-        (ProcessIdentity { space: identity::pid_space(), pid: self.pid, start_ticks: self.start_ticks }, self.fd)
+        (
+            ProcessIdentity {
+                space: identity::pid_space(),
+                pid: self.pid,
+                start_ticks: self.start_ticks,
+            },
+            self.fd,
+        )
     }
 
     /// Sends a signal.
@@ -113,7 +119,10 @@ pub(crate) fn stop_and_kill(mut find: impl FnMut() -> Vec<Stat>) -> usize {
     let mut seen = HashSet::new();
     let mut targets = Vec::new();
     for _ in 0..ROUNDS {
-        let new: Vec<Stat> = find().into_iter().filter(|s| seen.insert((s.pid, s.start_ticks))).collect();
+        let new: Vec<Stat> = find()
+            .into_iter()
+            .filter(|s| seen.insert((s.pid, s.start_ticks)))
+            .collect();
         if new.is_empty() {
             break;
         }

@@ -1,7 +1,9 @@
 //! Processes and their locks: the executor, the runner of one attempt, leases, places, and process identity.
 pub mod attempt;
+mod cgroup;
 pub mod clock;
 pub mod control;
+pub mod crash;
 mod error;
 pub mod executor;
 pub mod host;
@@ -13,14 +15,14 @@ mod proc;
 pub mod runner;
 pub mod spawn;
 mod sys;
-#[cfg(test)]
-mod tests;
 
 pub use error::ExecError;
 
 /// Makes this process the reaper of what its descendants leave behind: when a runner is killed, its command becomes a
 /// child of ours, and its exit code is known. Whoever owns a [`executor::LocalExecutor`] calls this first.
 pub fn become_subreaper() -> Result<(), ExecError> {
-    nix::sys::prctl::set_child_subreaper(true)
-        .map_err(|e| ExecError::System { verb: "become the reaper of orphaned processes", source: e.into() })
+    nix::sys::prctl::set_child_subreaper(true).map_err(|e| ExecError::System {
+        verb: "become the reaper of orphaned processes",
+        source: e.into(),
+    })
 }

@@ -66,7 +66,11 @@ impl Place {
             if !sys::try_lock(&file, 0).map_err(io("lock"))? {
                 match read_holder(&path)? {
                     Some(Holder { process, since }) => {
-                        return Err(PlaceError::Held { name: name.to_owned(), holder: process, since });
+                        return Err(PlaceError::Held {
+                            name: name.to_owned(),
+                            holder: process,
+                            since,
+                        });
                     }
                     // It has just been given up.
                     None => continue,
@@ -79,9 +83,15 @@ impl Place {
             }
             let process = identity::identity(std::process::id() as i32)
                 .ok_or_else(|| io("describe the holder of")(io::Error::other("/proc cannot be read")))?;
-            let text = serde_json::to_vec(&Holder { process, since: clock::now().wall }).unwrap_or_default();
+            let text = serde_json::to_vec(&Holder {
+                process,
+                since: clock::now().wall,
+            })
+            .unwrap_or_default();
             // Shorter text over longer would leave a tail; empty is read as "not written yet".
-            file.set_len(0).and_then(|()| file.write_all_at(&text, 0)).map_err(io("write"))?;
+            file.set_len(0)
+                .and_then(|()| file.write_all_at(&text, 0))
+                .map_err(io("write"))?;
             return Ok(Place { _file: file });
         }
     }
@@ -92,6 +102,10 @@ impl Place {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing tells when another process has written its name"
+)]
 fn read_holder(path: &Path) -> Result<Option<Holder>, ExecError> {
     let io = |verb| ExecError::io(verb, "place", path);
     // Between locking and writing lies less than a millisecond; a holder that was stopped there is given up on.

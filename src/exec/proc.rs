@@ -58,8 +58,13 @@ fn parse_stat(line: &[u8]) -> Option<Stat> {
 
 /// All processes of this pid namespace.
 pub(crate) fn all() -> Vec<Stat> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries.flatten().filter_map(|entry| stat(entry.file_name().to_str()?.parse().ok()?)).collect()
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| stat(entry.file_name().to_str()?.parse().ok()?))
+        .collect()
 }
 
 /// Whose process it is; `None` when it is gone.
@@ -84,7 +89,9 @@ pub(crate) fn key(pid: i32) -> Key {
         Ok(environ) => environ
             .split(|&b| b == 0)
             .find_map(|entry| entry.strip_prefix(KEY.as_bytes())?.strip_prefix(b"="))
-            .map_or(Key::Absent, |value| Key::Is(String::from_utf8_lossy(value).into_owned())),
+            .map_or(Key::Absent, |value| {
+                Key::Is(String::from_utf8_lossy(value).into_owned())
+            }),
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Key::Hidden,
         Err(_) => Key::Absent,
     }
@@ -97,13 +104,19 @@ pub(crate) fn cgroup(pid: i32) -> Option<String> {
 
 /// The v2 line of a `/proc/PID/cgroup`.
 pub(crate) fn cgroup_of(text: &str) -> Option<String> {
-    text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
+    text.lines()
+        .find_map(|line| line.strip_prefix("0::"))
+        .map(str::to_owned)
 }
 
 /// Whether the process has this file open.
 pub(crate) fn holds_open(pid: i32, path: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-    entries.flatten().any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == path))
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return false;
+    };
+    entries
+        .flatten()
+        .any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == path))
 }
 
 #[cfg(test)]
@@ -115,7 +128,17 @@ mod unit {
     fn a_name_cannot_confuse_the_fields() {
         let line = b"77 (a) R 1 (b) S 12 77 76 34816 77 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9876 1000 2\n";
         let stat = parse_stat(line).unwrap();
-        assert_eq!(stat, Stat { pid: 77, state: b'S', parent: 12, session: 76, terminal: 34816, start_ticks: 9876 });
+        assert_eq!(
+            stat,
+            Stat {
+                pid: 77,
+                state: b'S',
+                parent: 12,
+                session: 76,
+                terminal: 34816,
+                start_ticks: 9876
+            }
+        );
     }
 
     #[test]

@@ -76,7 +76,8 @@ pub fn spawn_announcing(
     log: &Path,
     environment: &[(&OsStr, &OsStr)],
 ) -> Result<(Detached, File), ExecError> {
-    let (ours, theirs) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(ExecError::system("make a pipe"))?;
+    let (ours, theirs) =
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(ExecError::system("make a pipe"))?;
     let detached = detach(exe, arguments, environment, theirs.as_fd(), open_log(log)?.as_fd())?;
     Ok((detached, File::from(ours)))
 }
@@ -88,6 +89,7 @@ fn detach(
     output: BorrowedFd<'_>,
     errors: BorrowedFd<'_>,
 ) -> Result<Detached, ExecError> {
+    sys::keep_descriptors_from_children();
     let null = open_null()?;
     let environment = own_environment(|name| environment.iter().any(|(set, _)| *set == name), environment)?;
     let pid = start(exe, arguments, &environment, [null.as_fd(), output, errors], false)?;
@@ -151,7 +153,9 @@ pub(crate) fn hold(pid: i32) -> Result<(ProcessIdentity, OwnedFd), ExecError> {
     let identity = identity::identity(pid)
         .ok_or_else(gone)
         .map_err(ExecError::system("look at a process that was just started"))?;
-    let raw = Pid::from_raw(pid).ok_or_else(gone).map_err(ExecError::system("open a process"))?;
+    let raw = Pid::from_raw(pid)
+        .ok_or_else(gone)
+        .map_err(ExecError::system("open a process"))?;
     let fd = pidfd_open(raw, PidfdFlags::empty()).map_err(ExecError::system("open a process that was just started"))?;
     Ok((identity, fd))
 }

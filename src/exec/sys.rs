@@ -13,7 +13,13 @@ use nix::fcntl::{FcntlArg, fcntl};
 
 /// A lock on one byte of a file, asked for or asked after.
 fn byte_lock(byte: i64) -> libc::flock {
-    libc::flock { l_type: libc::F_WRLCK as i16, l_whence: libc::SEEK_SET as i16, l_start: byte, l_len: 1, l_pid: 0 }
+    libc::flock {
+        l_type: libc::F_WRLCK as i16,
+        l_whence: libc::SEEK_SET as i16,
+        l_start: byte,
+        l_len: 1,
+        l_pid: 0,
+    }
 }
 
 /// Takes an open-file-description lock on one byte; `false` when another description holds it.
@@ -99,7 +105,11 @@ pub(crate) fn reap(pid: i32) -> io::Result<Wait> {
         if got > 0 {
             // SAFETY: zeroed is a valid rusage, and wait4 has filled it in.
             let usage = unsafe { usage.assume_init() };
-            return Ok(Wait::Reaped(Reaped { pid: got, status: Status::from_raw(status), usage: usage_of(&usage) }));
+            return Ok(Wait::Reaped(Reaped {
+                pid: got,
+                status: Status::from_raw(status),
+                usage: usage_of(&usage),
+            }));
         }
         if got == 0 {
             return Ok(Wait::Alive);
@@ -139,7 +149,10 @@ pub(crate) fn status_by_pidfd(fd: impl AsFd) -> Option<Status> {
     // _IOWR(0xFF, 11, struct pidfd_info); the size is part of the number.
     const PIDFD_GET_INFO: libc::c_ulong = (3 << 30) | (64 << 16) | (0xff << 8) | 11;
     const { assert!(size_of::<PidfdInfo>() == 64) };
-    let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
+    let mut info = PidfdInfo {
+        mask: PIDFD_INFO_EXIT,
+        ..PidfdInfo::default()
+    };
     // SAFETY: the pointer is to a live struct of the 64 bytes that the number announces.
     let done = unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), PIDFD_GET_INFO as _, &mut info) };
     (done == 0 && info.mask & PIDFD_INFO_EXIT != 0).then(|| Status::from_raw(info.exit_code))
@@ -151,17 +164,44 @@ pub(crate) fn status_by_pidfd(fd: impl AsFd) -> Option<Status> {
 /// Nothing in this process may use such a descriptor afterwards.
 pub(crate) unsafe fn close_from(first: c_int) {
     // SAFETY: plain numbers; that nobody uses the descriptors any more is the caller's promise.
-    let done = unsafe { libc::syscall(libc::SYS_close_range, first as c_long, c_int::MAX as c_long, 0 as c_long) };
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            first as c_long,
+            c_int::MAX as c_long,
+            0 as c_long,
+        )
+    };
     if done != 0 {
         // Before Linux 5.9, or forbidden: one by one.
         let open: Vec<c_int> = std::fs::read_dir("/proc/self/fd")
-            .map(|entries| entries.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok()).collect())
+            .map(|entries| {
+                entries
+                    .flatten()
+                    .filter_map(|e| e.file_name().to_str()?.parse().ok())
+                    .collect()
+            })
             .unwrap_or_default();
         for fd in open.into_iter().filter(|&fd| fd >= first) {
             // SAFETY: as above; a descriptor that is closed already only gives EBADF.
             unsafe { libc::close(fd) };
         }
     }
+}
+
+/// Has every descriptor from 3 on closed in whatever this process starts from now on, also one that it was itself
+/// started with and knows nothing of.
+pub(crate) fn keep_descriptors_from_children() {
+    // SAFETY: plain numbers; no descriptor is closed here. On a kernel without it (before 5.11) what we opened
+    // ourselves is still closed.
+    unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            3 as c_long,
+            c_int::MAX as c_long,
+            libc::CLOSE_RANGE_CLOEXEC as c_long,
+        )
+    };
 }
 
 /// Which side of a fork this is.
@@ -191,7 +231,12 @@ pub(crate) unsafe fn fork_into(cgroup: Option<BorrowedFd<'_>>) -> io::Result<For
         let pid = unsafe { libc::syscall(libc::SYS_clone3, args.as_ptr(), size_of_val(&args)) };
         match pid {
             0 => return Ok(Forked::Child),
-            1.. => return Ok(Forked::Parent { pid: pid as i32, in_cgroup: true }),
+            1.. => {
+                return Ok(Forked::Parent {
+                    pid: pid as i32,
+                    in_cgroup: true,
+                });
+            }
             // An old kernel, a sandbox, a cgroup that takes no processes: go on without it.
             _ => {}
         }
@@ -245,7 +290,13 @@ pub(crate) fn spawn(
             }
         }
     }
-    let ok = |code: c_int| if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) };
+    let ok = |code: c_int| {
+        if code == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::from_raw_os_error(code))
+        }
+    };
     let (argv, envp) = (pointers(arguments), pointers(environment));
     let mut pid = 0;
     // SAFETY: attributes and file actions are initialised before use and destroyed once; sets are initialised by
@@ -267,7 +318,11 @@ pub(crate) fn spawn(
         let flags = libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID;
         ok(libc::posix_spawnattr_setflags(&mut told.0, flags as _))?;
         for (target, fd) in stdio.iter().enumerate() {
-            ok(libc::posix_spawn_file_actions_adddup2(&mut told.1, fd.as_raw_fd(), target as c_int))?;
+            ok(libc::posix_spawn_file_actions_adddup2(
+                &mut told.1,
+                fd.as_raw_fd(),
+                target as c_int,
+            ))?;
         }
         ok(libc::posix_spawn(
             &mut pid,

@@ -14,7 +14,7 @@ use super::{
     orphans::{Orphans, Step},
     watch::Watch,
 };
-use crate::{ExecError, attempt, clock, host::HostFolder, kill, lease::TakenLease, proc, spawn, sys};
+use crate::{ExecError, attempt, clock, crash, host::HostFolder, kill, lease::TakenLease, proc, spawn, sys};
 
 /// Runs attempts on this machine. Its descriptor is readable when [`Executor::events`] has something to tell.
 ///
@@ -56,20 +56,36 @@ impl LocalExecutor {
     /// An executor whose runners are `exe run-task FOLDER`; `/proc/self/exe` is this very program, even when its file
     /// has been replaced meanwhile.
     pub fn new(host: HostFolder, exe: PathBuf) -> Result<LocalExecutor, ExecError> {
-        Ok(LocalExecutor { host, exe, watch: Watch::new()?, attempts: HashMap::new(), next_token: 0 })
+        Ok(LocalExecutor {
+            host,
+            exe,
+            watch: Watch::new()?,
+            attempts: HashMap::new(),
+            next_token: 0,
+        })
     }
 
     /// Watches an attempt from now on.
     pub(super) fn insert(&mut self, uni_id: UniId, folder: &Path, phase: Phase) {
         self.next_token += 1;
-        let attempt = Attempt { token: self.next_token, folder: folder.to_owned(), phase, stop_requested: false };
+        let attempt = Attempt {
+            token: self.next_token,
+            folder: folder.to_owned(),
+            phase,
+            stop_requested: false,
+        };
         self.attempts.insert(uni_id.clone(), attempt);
         self.arm(&uni_id);
     }
 
     /// Has its runner's end wake us.
     fn arm(&mut self, uni_id: &UniId) {
-        if let Some(Attempt { token, phase: Phase::Running { fd, watched, .. }, .. }) = self.attempts.get_mut(uni_id) {
+        if let Some(Attempt {
+            token,
+            phase: Phase::Running { fd, watched, .. },
+            ..
+        }) = self.attempts.get_mut(uni_id)
+        {
             match self.watch.add(fd, *token) {
                 Ok(()) => *watched = true,
                 Err(e) => tracing::error!(%uni_id, error = %e, "looking at an attempt in turns"),
@@ -86,7 +102,10 @@ impl LocalExecutor {
     ) -> Result<(ProcessIdentity, OwnedFd), ExecError> {
         let null = spawn::open_null()?;
         let given_back = || std::io::Error::other("its lease was given away before");
-        let files = lease.files().ok_or_else(given_back).map_err(ExecError::system("start a runner"))?;
+        let files = lease
+            .files()
+            .ok_or_else(given_back)
+            .map_err(ExecError::system("start a runner"))?;
         let environment = spawn::own_environment(|name| spec.unset.iter().any(|unset| name == OsStr::new(unset)), &[])?;
         let arguments = [OsStr::new("run-task"), folder.as_os_str()];
         let stdio = [files.lease.as_fd(), files.runner.as_fd(), null.as_fd()];
@@ -99,8 +118,12 @@ impl LocalExecutor {
 
     /// The runner of this attempt has ended.
     fn runner_ended(&mut self, uni_id: &UniId, events: &mut Vec<AttemptEvent>) {
-        let Some(attempt) = self.attempts.get_mut(uni_id) else { return };
-        let Phase::Running { runner, .. } = &attempt.phase else { return };
+        let Some(attempt) = self.attempts.get_mut(uni_id) else {
+            return;
+        };
+        let Phase::Running { runner, .. } = &attempt.phase else {
+            return;
+        };
         // A runner that was recovered is not our child, and init reaps it.
         let status = match sys::reap(runner.pid) {
             Ok(sys::Wait::Reaped(reaped)) => Some(reaped.status),
@@ -112,7 +135,10 @@ impl LocalExecutor {
                 self.attempts.remove(uni_id);
                 // The runner may have been killed between its record and this.
                 self.host.clear(uni_id);
-                events.push(AttemptEvent::Ended { uni_id: uni_id.clone(), record });
+                events.push(AttemptEvent::Ended {
+                    uni_id: uni_id.clone(),
+                    record,
+                });
             }
             unreadable => {
                 if let Err(e) = unreadable {
@@ -127,9 +153,23 @@ impl LocalExecutor {
 
     /// Looks after an attempt whose runner is dead.
     pub(super) fn look_after(&mut self, uni_id: &UniId, now: Now, events: &mut Vec<AttemptEvent>) {
+        // Looking through all processes is for the rare case only, never between a task's end and the next one's start.
+        if !matches!(
+            self.attempts.get(uni_id),
+            Some(Attempt {
+                phase: Phase::Orphaned(_),
+                ..
+            })
+        ) {
+            return;
+        }
         let strays = self.strays(uni_id);
-        let Some(attempt) = self.attempts.get_mut(uni_id) else { return };
-        let Phase::Orphaned(orphans) = &mut attempt.phase else { return };
+        let Some(attempt) = self.attempts.get_mut(uni_id) else {
+            return;
+        };
+        let Phase::Orphaned(orphans) = &mut attempt.phase else {
+            return;
+        };
         match orphans.step(&self.host, &self.watch, attempt.token, &strays, now) {
             Step::Waiting => {
                 if orphans.announce() {
@@ -141,22 +181,36 @@ impl LocalExecutor {
             }
             Step::Ended(record) => {
                 self.attempts.remove(uni_id);
-                events.push(AttemptEvent::Ended { uni_id: uni_id.clone(), record });
+                events.push(AttemptEvent::Ended {
+                    uni_id: uni_id.clone(),
+                    record,
+                });
             }
             Step::Replace(spec, lease) => {
                 let folder = attempt.folder.clone();
                 let started = attempt::write_spec(&folder, &spec);
                 match started.and_then(|()| self.start_runner(&spec, &folder, lease)) {
                     Ok((runner, fd)) => {
-                        events.push(AttemptEvent::RunnerReplaced { uni_id: uni_id.clone(), runner: runner.clone() });
+                        events.push(AttemptEvent::RunnerReplaced {
+                            uni_id: uni_id.clone(),
+                            runner: runner.clone(),
+                        });
                         if let Some(attempt) = self.attempts.get_mut(uni_id) {
-                            attempt.phase = Phase::Running { runner, fd, watched: false };
+                            attempt.phase = Phase::Running {
+                                runner,
+                                fd,
+                                watched: false,
+                            };
                         }
                         self.arm(uni_id);
                     }
                     Err(e) => {
                         tracing::error!(%uni_id, error = %e, "no new runner for a killed one yet");
-                        if let Some(Attempt { phase: Phase::Orphaned(orphans), .. }) = self.attempts.get_mut(uni_id) {
+                        if let Some(Attempt {
+                            phase: Phase::Orphaned(orphans),
+                            ..
+                        }) = self.attempts.get_mut(uni_id)
+                        {
                             orphans.put_off(now);
                         }
                     }
@@ -169,7 +223,9 @@ impl LocalExecutor {
     /// before them. The dead among them are buried here.
     fn strays(&self, uni_id: &UniId) -> Vec<i32> {
         let own = std::process::id() as i32;
-        let Some(session) = proc::stat(own).map(|s| s.session) else { return Vec::new() };
+        let Some(session) = proc::stat(own).map(|s| s.session) else {
+            return Vec::new();
+        };
         let mut runners = Vec::new();
         let mut dead_runners = Vec::new();
         for (id, attempt) in &self.attempts {
@@ -187,7 +243,10 @@ impl LocalExecutor {
             let before = dead_runners.iter().filter(|(start, _)| *start <= child.start_ticks);
             if child.is_dead() && !self.is_awaited(child.pid) {
                 let _ = sys::reap(child.pid);
-            } else if before.max_by_key(|(start, _)| *start).is_some_and(|(_, id)| *id == uni_id) {
+            } else if before
+                .max_by_key(|(start, _)| *start)
+                .is_some_and(|(_, id)| *id == uni_id)
+            {
                 strays.push(child.pid);
             }
         }
@@ -206,8 +265,18 @@ impl LocalExecutor {
 impl Executor for LocalExecutor {
     fn launch(&mut self, spec: &AttemptSpec, folder: &Path, lease: TakenLease) -> Result<ProcessIdentity, ExecError> {
         attempt::write_spec(folder, spec)?;
+        crash::point("attempt-written");
         let (runner, fd) = self.start_runner(spec, folder, lease)?;
-        self.insert(spec.uni_id.clone(), folder, Phase::Running { runner: runner.clone(), fd, watched: false });
+        crash::point("runner-started");
+        self.insert(
+            spec.uni_id.clone(),
+            folder,
+            Phase::Running {
+                runner: runner.clone(),
+                fd,
+                watched: false,
+            },
+        );
         Ok(runner)
     }
 
@@ -216,7 +285,10 @@ impl Executor for LocalExecutor {
     }
 
     fn stop(&mut self, uni_id: &UniId) -> Result<(), ExecError> {
-        let unknown = || ExecError::Unknown { verb: "stop", uni_id: uni_id.to_string() };
+        let unknown = || ExecError::Unknown {
+            verb: "stop",
+            uni_id: uni_id.to_string(),
+        };
         let attempt = self.attempts.get_mut(uni_id).ok_or_else(unknown)?;
         attempt.stop_requested = true;
         match &mut attempt.phase {
@@ -269,7 +341,12 @@ impl Executor for LocalExecutor {
                 Phase::Orphaned(_) => serde_json::Value::Null,
             };
             let data = serde_json::json!({ "runner": runner, "folder": attempt.folder });
-            Handle { version: HANDLE_VERSION, executor: "local".into(), uni_id: uni_id.clone(), data }
+            Handle {
+                version: HANDLE_VERSION,
+                executor: "local".into(),
+                uni_id: uni_id.clone(),
+                data,
+            }
         };
         self.attempts.iter().map(handle).collect()
     }

@@ -12,12 +12,13 @@ use gpuyard_core::model::{AttemptSpec, ExitRecord, Mono, Now, Outcome, Seconds, 
 use super::watch::Watch;
 use crate::{
     attempt::{self, EndNote},
+    cgroup,
     host::HostFolder,
     identity,
     kill::{self, Target},
     lease::{LEASE_BYTE, LeaseFile, TakeError, TakenLease, Trace, find},
     proc::Stat,
-    runner::{banner, cgroup, record},
+    runner::{banner, record},
     sys::{self, Status, Usage, Wait},
 };
 
@@ -112,7 +113,11 @@ impl Orphans {
 
     /// Found without a runner after a restart.
     pub(super) fn recovered(uni_id: UniId, folder: PathBuf) -> Orphans {
-        Orphans { recovered: true, announced: true, ..Orphans::of_runner(uni_id, folder, None) }
+        Orphans {
+            recovered: true,
+            announced: true,
+            ..Orphans::of_runner(uni_id, folder, None)
+        }
     }
 
     /// Whether this is the first time that the runner's loss is told.
@@ -187,7 +192,11 @@ impl Orphans {
 
     /// Opens the command itself first, dead or alive: as our child, it tells its exit code.
     fn begin(&mut self, host: &HostFolder, watch: &Watch, token: u64) {
-        self.lease = host.lease_path(&self.uni_id).and_then(|path| LeaseFile::open(&path)).ok().flatten();
+        self.lease = host
+            .lease_path(&self.uni_id)
+            .and_then(|path| LeaseFile::open(&path))
+            .ok()
+            .flatten();
         let Some(start) = &self.start else { return };
         match Target::of(&start.command) {
             Ok(Some(command)) => self.track(command, watch, token),
@@ -242,14 +251,25 @@ impl Orphans {
 
     /// Looks for processes that are not watched yet. Whether there may be some that cannot be seen.
     fn look(&mut self, host: &HostFolder, watch: &Watch, token: u64, strays: &[i32]) -> bool {
-        let Ok(path) = host.lease_path(&self.uni_id) else { return false };
+        let Ok(path) = host.lease_path(&self.uni_id) else {
+            return false;
+        };
         let (marks, uid) = match &self.lease {
             Some(file) => (file.marks.as_slice(), file.uid),
             None => (&[][..], identity::owner().uid),
         };
-        let trace = Trace { uni_id: self.uni_id.as_str(), uid, marks, lease: &path, roots: strays };
+        let trace = Trace {
+            uni_id: self.uni_id.as_str(),
+            uid,
+            marks,
+            lease: &path,
+            roots: strays,
+        };
         for stat in find(&[trace]).pop().unwrap_or_default() {
-            let known = self.processes.iter().any(|p| (p.pid(), p.start_ticks()) == (stat.pid, stat.start_ticks));
+            let known = self
+                .processes
+                .iter()
+                .any(|p| (p.pid(), p.start_ticks()) == (stat.pid, stat.start_ticks));
             if !known && let Ok(Some(process)) = Target::open(stat.pid, stat.start_ticks) {
                 self.track(process, watch, token);
             }
@@ -260,7 +280,11 @@ impl Orphans {
 
     /// Takes the lease's lock if nobody has it. `false`: somebody has.
     fn adopt(&mut self, path: &std::path::Path) -> bool {
-        let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(path);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(path);
         let Ok(file) = file else { return true };
         let ours = sys::try_lock(&file, LEASE_BYTE).unwrap_or(true);
         if ours {
@@ -277,7 +301,9 @@ impl Orphans {
     }
 
     fn replace(&mut self, host: &HostFolder, next: u32, now: Now) -> Step {
-        let Some(mut spec) = self.spec.clone() else { return self.finish(host, now) };
+        let Some(mut spec) = self.spec.clone() else {
+            return self.finish(host, now);
+        };
         let Some(lease) = self.lease.as_ref().map(|file| file.lease.clone()) else {
             self.command = Fate::Unknown;
             return Step::Waiting;
@@ -307,7 +333,9 @@ impl Orphans {
 
     /// Ends it when it has run for longer than it may.
     fn mind_the_time(&mut self, now: Mono) {
-        let Some((spec, start)) = self.spec.as_ref().zip(self.start.as_ref()) else { return };
+        let Some((spec, start)) = self.spec.as_ref().zip(self.start.as_ref()) else {
+            return;
+        };
         let Some(limit) = spec.task_timeout else { return };
         let end = start.started_mono.plus_millis(limit.millis());
         if end > now {
@@ -342,14 +370,22 @@ impl Orphans {
         if let Some(path) = self.start.as_ref().and_then(|s| s.cgroup.as_deref()) {
             cgroup::kill_all(path);
         }
-        let Ok(path) = host.lease_path(&self.uni_id) else { return };
+        let Ok(path) = host.lease_path(&self.uni_id) else {
+            return;
+        };
         let (marks, uid) = match &self.lease {
             Some(file) => (file.marks.as_slice(), file.uid),
             None => (&[][..], identity::owner().uid),
         };
         // Also those that are known for reasons that may not hold of their children.
         let roots = self.pids();
-        let trace = Trace { uni_id: self.uni_id.as_str(), uid, marks, lease: &path, roots: &roots };
+        let trace = Trace {
+            uni_id: self.uni_id.as_str(),
+            uid,
+            marks,
+            lease: &path,
+            roots: &roots,
+        };
         kill::stop_and_kill(|| -> Vec<Stat> { find(&[trace]).pop().unwrap_or_default() });
     }
 
@@ -366,7 +402,10 @@ impl Orphans {
             _ if self.stop_requested || self.timed_out => 0,
             _ => self.ended.len() as u32,
         };
-        let started = self.start.as_ref().map(|s| record::Started { at: s.started_at, mono: self.same_boot(s) });
+        let started = self.start.as_ref().map(|s| record::Started {
+            at: s.started_at,
+            mono: self.same_boot(s),
+        });
         let record = record::exit_record(record::End {
             uni_id: &self.uni_id,
             outcome,
@@ -408,11 +447,16 @@ impl Orphans {
             _ if self.stop_requested => Outcome::Stopped,
             _ if self.timed_out => Outcome::TimedOut,
             Fate::Known(Status::Exited(code)) => Outcome::Exited { code },
-            Fate::Known(Status::Signaled(signal)) => Outcome::Signaled { signal, out_of_memory: false },
+            Fate::Known(Status::Signaled(signal)) => Outcome::Signaled {
+                signal,
+                out_of_memory: false,
+            },
             _ if self.start.is_none() => Outcome::NotStarted {
                 message: match self.runner {
                     Some(Status::Exited(code)) => format!("its runner exited with {code} before it started anything"),
-                    Some(Status::Signaled(n)) => format!("its runner was killed by signal {n} before it started anything"),
+                    Some(Status::Signaled(n)) => {
+                        format!("its runner was killed by signal {n} before it started anything")
+                    }
                     None => "its runner ended before it started anything".into(),
                 },
             },

@@ -28,7 +28,10 @@ impl LocalExecutor {
         if let Some(spec) = attempt::read_spec(folder).ok().flatten()
             && spec.node.machine_id != identity::node().machine_id
         {
-            return Err(ExecError::OtherMachine { uni_id: uni_id.to_string(), hostname: spec.node.hostname });
+            return Err(ExecError::OtherMachine {
+                uni_id: uni_id.to_string(),
+                hostname: spec.node.hostname,
+            });
         }
         if let Some(running) = self.recover_runner(uni_id, folder)? {
             return Ok(running);
@@ -42,10 +45,15 @@ impl LocalExecutor {
         self.insert(uni_id.clone(), folder, Phase::Orphaned(Box::new(orphans)));
         let mut events = Vec::new();
         self.look_after(uni_id, clock::now(), &mut events);
-        if let Some(AttemptEvent::Ended { record, .. }) =
-            events.into_iter().find(|event| matches!(event, AttemptEvent::Ended { .. }))
+        if let Some(AttemptEvent::Ended { record, .. }) = events
+            .into_iter()
+            .find(|event| matches!(event, AttemptEvent::Ended { .. }))
         {
-            return Ok(if record.outcome == Outcome::Lost { Recovered::Lost } else { Recovered::Ended(record) });
+            return Ok(if record.outcome == Outcome::Lost {
+                Recovered::Lost
+            } else {
+                Recovered::Ended(record)
+            });
         }
         Ok(match self.attempts.get(uni_id).map(|attempt| &attempt.phase) {
             Some(Phase::Orphaned(orphans)) => Recovered::Orphaned { pids: orphans.pids() },
@@ -55,10 +63,16 @@ impl LocalExecutor {
     }
 
     /// The attempt's runner, if one lives.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "nothing tells when another process has written its line"
+    )]
     fn recover_runner(&mut self, uni_id: &UniId, folder: &Path) -> Result<Option<Recovered>, ExecError> {
         let path = self.host.lease_path(uni_id)?;
         for _ in 0..PATIENCE {
-            let Some(file) = LeaseFile::open(&path)? else { return Ok(None) };
+            let Some(file) = LeaseFile::open(&path)? else {
+                return Ok(None);
+            };
             if !file.has_runner()? {
                 return Ok(None);
             }
@@ -69,11 +83,21 @@ impl LocalExecutor {
                 && !target.has_exited()
             {
                 let (runner, fd) = target.into_parts();
-                self.insert(uni_id.clone(), folder, Phase::Running { runner: runner.clone(), fd, watched: false });
+                self.insert(
+                    uni_id.clone(),
+                    folder,
+                    Phase::Running {
+                        runner: runner.clone(),
+                        fd,
+                        watched: false,
+                    },
+                );
                 return Ok(Some(Recovered::Running { runner }));
             }
             thread::sleep(Duration::from_millis(1));
         }
-        Err(ExecError::RunnerSilent { uni_id: uni_id.to_string() })
+        Err(ExecError::RunnerSilent {
+            uni_id: uni_id.to_string(),
+        })
     }
 }

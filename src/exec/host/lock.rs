@@ -25,11 +25,18 @@ pub(crate) struct HostLock {
 #[derive(Debug)]
 pub(crate) enum LockFailure {
     /// Somebody holds it and does not let go.
-    Busy { pid: Option<i32>, command: Option<String> },
+    Busy {
+        pid: Option<i32>,
+        command: Option<String>,
+    },
     Failed(ExecError),
 }
 
 impl HostLock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a blocking flock has no deadline, and a lock held out of spite has no end"
+    )]
     pub(super) fn take(folder: &Path) -> Result<HostLock, LockFailure> {
         let path = folder.join("lock");
         let fail = |verb| {
@@ -54,7 +61,10 @@ impl HostLock {
             if start.elapsed() >= PATIENCE {
                 let pid = holder(&file);
                 let command = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
-                return Err(LockFailure::Busy { pid, command: command.map(|c| c.trim().to_owned()) });
+                return Err(LockFailure::Busy {
+                    pid,
+                    command: command.map(|c| c.trim().to_owned()),
+                });
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(20));
@@ -66,8 +76,15 @@ impl HostLock {
 /// with O_CREAT (`fs.protected_regular`).
 fn open(path: &Path) -> io::Result<File> {
     let existing = || {
-        let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
-        if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a file")) }
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(path)?;
+        if file.metadata()?.is_file() {
+            Ok(file)
+        } else {
+            Err(io::Error::other("it is not a file"))
+        }
     };
     match existing() {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}

@@ -45,13 +45,20 @@ impl HostFolder {
         let text = |path: &str| {
             format!("{first}; leases are kept in {path}, where only those meet who cannot use {HOST_DIR} either")
         };
-        FALLBACKS.iter().find_map(|path| HostFolder::at(PathBuf::from(path), Some(text(path))).ok()).ok_or(first)
+        FALLBACKS
+            .iter()
+            .find_map(|path| HostFolder::at(PathBuf::from(path), Some(text(path))).ok())
+            .ok_or(first)
     }
 
     fn at(path: PathBuf, warning: Option<String>) -> Result<HostFolder, ExecError> {
         make_shared(&path)?;
         let user_folder = make_private(&path)?;
-        Ok(HostFolder { path, user_folder, warning })
+        Ok(HostFolder {
+            path,
+            user_folder,
+            warning,
+        })
     }
 
     /// Where it is.
@@ -106,7 +113,11 @@ fn make_shared(path: &Path) -> Result<(), ExecError> {
         Err(e) => return Err(io("make")(e)),
     }
     let m = fs::symlink_metadata(path).map_err(io("look at"))?;
-    let untrusted = |message: String| ExecError::Untrusted { object: "host folder", path: path.to_owned(), message };
+    let untrusted = |message: String| ExecError::Untrusted {
+        object: "host folder",
+        path: path.to_owned(),
+        message,
+    };
     if !m.is_dir() {
         return Err(untrusted("it is not a folder".into()));
     }
@@ -138,5 +149,9 @@ fn make_private(host: &Path) -> Result<PathBuf, ExecError> {
     } else {
         return Ok(path);
     };
-    Err(ExecError::Untrusted { object: "user folder", path, message: wrong.into() })
+    Err(ExecError::Untrusted {
+        object: "user folder",
+        path,
+        message: wrong.into(),
+    })
 }

@@ -21,8 +21,12 @@ impl HostWatch {
             .map_err(ExecError::system("make an inotify descriptor"))?;
         // DELETE: an attempt is over. CLOSE_WRITE: the last process that held a lease's lock is gone without that.
         // EXCL_UNLINK: of an attempt that ended as it should, only the first is told.
-        inotify::add_watch(&fd, folder, WatchFlags::DELETE | WatchFlags::CLOSE_WRITE | WatchFlags::EXCL_UNLINK)
-            .map_err(|e| ExecError::io("watch", "host folder", folder)(e.into()))?;
+        inotify::add_watch(
+            &fd,
+            folder,
+            WatchFlags::DELETE | WatchFlags::CLOSE_WRITE | WatchFlags::EXCL_UNLINK,
+        )
+        .map_err(|e| ExecError::io("watch", "host folder", folder)(e.into()))?;
         Ok(HostWatch { fd })
     }
 
@@ -34,7 +38,9 @@ impl HostWatch {
         while let Ok(event) = reader.next() {
             // After an overflow, anything may have happened.
             fallen |= event.events().contains(ReadFlags::QUEUE_OVERFLOW)
-                || event.file_name().is_some_and(|name| name.to_bytes().ends_with(LEASE_SUFFIX.as_bytes()));
+                || event
+                    .file_name()
+                    .is_some_and(|name| name.to_bytes().ends_with(LEASE_SUFFIX.as_bytes()));
         }
         fallen
     }

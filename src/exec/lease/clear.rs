@@ -1,14 +1,13 @@
 //! Removing the files of leases that have ended.
-use std::{
-    fs,
-    os::unix::fs::MetadataExt,
-    path::Path,
-};
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 use gpuyard_core::model::UniId;
 
 use super::{LEASE_SUFFIX, LeaseFile, LeaseLife, list};
-use crate::{ExecError, host::{HostFolder, LockFailure}};
+use crate::{
+    ExecError, cgroup,
+    host::{HostFolder, LockFailure},
+};
 
 pub(super) fn clear_fallen(host: &HostFolder) -> Result<Vec<UniId>, ExecError> {
     let uid = nix::unistd::geteuid().as_raw();
@@ -43,6 +42,9 @@ pub(super) fn clear(host: &HostFolder, uni_id: &UniId) {
 
 /// Removes the file that was looked at, not another one that has its name by now.
 fn remove(file: &LeaseFile) -> bool {
+    for below_mount in file.marks.iter().filter_map(|mark| mark.cgroup.as_deref()) {
+        cgroup::remove(Path::new(below_mount));
+    }
     fs::symlink_metadata(&file.path).is_ok_and(|m| m.ino() == file.inode) && fs::remove_file(&file.path).is_ok()
 }
 
@@ -51,7 +53,9 @@ fn remove_unfinished(host: &HostFolder, uid: u32) -> Result<(), ExecError> {
     let io = |verb| ExecError::io(verb, "host folder", host.path());
     for entry in fs::read_dir(host.path()).map_err(io("list"))?.flatten() {
         let name = entry.file_name();
-        let unfinished = name.to_str().is_some_and(|n| n.starts_with('.') && n.ends_with(&format!("{LEASE_SUFFIX}.new")));
+        let unfinished = name
+            .to_str()
+            .is_some_and(|n| n.starts_with('.') && n.ends_with(&format!("{LEASE_SUFFIX}.new")));
         let path: &Path = &entry.path();
         if unfinished && fs::symlink_metadata(path).is_ok_and(|m| m.uid() == uid) {
             // Left behind once more, it is in nobody's way.

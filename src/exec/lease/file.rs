@@ -78,7 +78,14 @@ impl LeaseFile {
         };
         // A line that is being written right now is not counted.
         let marks = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
-        Ok(Some(LeaseFile { path: path.to_owned(), lease, marks, uid: m.uid(), inode: m.ino(), file }))
+        Ok(Some(LeaseFile {
+            path: path.to_owned(),
+            lease,
+            marks,
+            uid: m.uid(),
+            inode: m.ino(),
+            file,
+        }))
     }
 
     /// Whether somebody holds the lease.

@@ -2,7 +2,10 @@
 use std::{collections::HashMap, path::Path};
 
 use super::Mark;
-use crate::proc::{self, Key, Stat};
+use crate::{
+    cgroup,
+    proc::{self, Key, Stat},
+};
 
 /// By what the processes of an attempt are known.
 #[derive(Clone, Copy, Debug)]
@@ -19,34 +22,31 @@ pub(crate) struct Trace<'a> {
     pub(crate) roots: &'a [i32],
 }
 
-/// The name of an attempt's own cgroup.
-pub(crate) fn cgroup_name(uni_id: &str) -> String {
-    format!("gpuyard-{uni_id}")
-}
-
 /// Looks through `/proc` once for the living processes of all these attempts; one list for each.
 ///
 /// A process belongs to an attempt when it carries its key, is in its cgroup, has its lease open, or descends from one
 /// that does. Of another user's processes, only the cgroup can be seen; where the attempt had none of its own, every
 /// process of that user that may be one of them counts as one.
 pub(crate) fn find(traces: &[Trace<'_>]) -> Vec<Vec<Stat>> {
-    let names: Vec<String> = traces.iter().map(|t| cgroup_name(t.uni_id)).collect();
+    let names: Vec<String> = traces.iter().map(|t| cgroup::name(t.uni_id)).collect();
     let processes = proc::all();
     let own_pid = std::process::id() as i32;
     let parents: HashMap<i32, i32> = processes.iter().map(|s| (s.pid, s.parent)).collect();
     let mut owner: HashMap<i32, usize> = HashMap::new();
     for stat in processes.iter().filter(|s| !s.is_dead() && s.pid != own_pid) {
         let key = proc::key(stat.pid);
-        let cgroup = proc::cgroup(stat.pid);
+        let inside = proc::cgroup(stat.pid);
         let found = traces.iter().zip(&names).position(|(trace, name)| {
-            let in_cgroup = cgroup.as_deref().is_some_and(|path| path.split('/').any(|part| part == name));
+            let in_cgroup = inside
+                .as_deref()
+                .is_some_and(|path| path.split('/').any(|part| part == name));
             let is_root = trace.roots.contains(&stat.pid);
             in_cgroup
                 || match &key {
                     Key::Is(id) if id == trace.uni_id => true,
                     Key::Is(_) => proc::holds_open(stat.pid, trace.lease),
                     Key::Absent => is_root || proc::holds_open(stat.pid, trace.lease),
-                    Key::Hidden => is_root || may_be_hidden(stat, cgroup.as_deref(), trace),
+                    Key::Hidden => is_root || may_be_hidden(stat, inside.as_deref(), trace),
                 }
         });
         if let Some(index) = found {
@@ -73,7 +73,9 @@ pub(crate) fn find(traces: &[Trace<'_>]) -> Vec<Vec<Stat>> {
 
 /// Whether a process that cannot be looked into may belong to another user's attempt.
 fn may_be_hidden(stat: &Stat, cgroup: Option<&str>, trace: &Trace<'_>) -> bool {
-    let (Some(first), Some(last)) = (trace.marks.first(), trace.marks.last()) else { return false };
+    let (Some(first), Some(last)) = (trace.marks.first(), trace.marks.last()) else {
+        return false;
+    };
     // Where the attempt had a cgroup of its own, being outside it is proof enough.
     last.cgroup.is_none()
         && stat.terminal == 0

@@ -13,7 +13,10 @@ pub(super) fn files(host: &HostFolder) -> Result<Vec<LeaseFile>, ExecError> {
     for entry in fs::read_dir(host.path()).map_err(io("list"))? {
         let entry = entry.map_err(io("list"))?;
         // A name with a dot in front is a lease that is being made.
-        let is_lease = entry.file_name().to_str().is_some_and(|n| n.ends_with(LEASE_SUFFIX) && !n.starts_with('.'));
+        let is_lease = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|n| n.ends_with(LEASE_SUFFIX) && !n.starts_with('.'));
         if is_lease && let Some(file) = LeaseFile::open(&entry.path())? {
             files.push(file);
         }
@@ -59,7 +62,9 @@ pub(super) fn lives(files: &[LeaseFile]) -> Result<Vec<LeaseLife>, ExecError> {
         let traces: Vec<Trace<'_>> = unlocked.iter().map(|&index| files[index].trace()).collect();
         for (index, found) in unlocked.into_iter().zip(find(&traces)) {
             if !found.is_empty() {
-                lives[index] = LeaseLife::Orphaned { pids: found.iter().map(|s| s.pid).collect() };
+                lives[index] = LeaseLife::Orphaned {
+                    pids: found.iter().map(|s| s.pid).collect(),
+                };
             }
         }
     }
@@ -83,7 +88,11 @@ pub(super) fn live_attempts(host: &HostFolder) -> Result<Vec<LiveAttempt>, ExecE
     }
     if !leaderless.is_empty() {
         let traces: Vec<Trace<'_>> = leaderless.iter().map(LeaseFile::trace).collect();
-        for (file, found) in leaderless.iter().zip(find(&traces)).filter(|(_, found)| !found.is_empty()) {
+        for (file, found) in leaderless
+            .iter()
+            .zip(find(&traces))
+            .filter(|(_, found)| !found.is_empty())
+        {
             attempts.push(LiveAttempt {
                 uni_id: file.lease.uni_id.clone(),
                 runner_pid: None,
@@ -97,6 +106,12 @@ pub(super) fn live_attempts(host: &HostFolder) -> Result<Vec<LiveAttempt>, ExecE
 impl LeaseFile {
     /// By what the processes of its attempt are known.
     pub(crate) fn trace(&self) -> Trace<'_> {
-        Trace { uni_id: self.lease.uni_id.as_str(), uid: self.uid, marks: &self.marks, lease: &self.path, roots: &[] }
+        Trace {
+            uni_id: self.lease.uni_id.as_str(),
+            uid: self.uid,
+            marks: &self.marks,
+            lease: &self.path,
+            roots: &[],
+        }
     }
 }

@@ -17,9 +17,17 @@ pub(super) fn retake(host: &HostFolder, lease: &Lease) -> Result<TakenLease, Tak
     let _lock = host.lock()?;
     let beside = take::live_beside(host, lease)?;
     if !take::fits(lease, &beside) {
-        return Err(TakeError::Changed { now: beside.into_iter().map(|held| held.lease.uni_id).collect() });
+        return Err(TakeError::Changed {
+            now: beside.into_iter().map(|held| held.lease.uni_id).collect(),
+        });
     }
-    let open = || OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(&path);
+    let open = || {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(&path)
+    };
     let files = match open() {
         Ok(file) => {
             let runner = open().map_err(io("open"))?;
@@ -29,7 +37,11 @@ pub(super) fn retake(host: &HostFolder, lease: &Lease) -> Result<TakenLease, Tak
                 return Err(io("lock")(io::Error::other("its runner lives")).into());
             }
             let same = |m: fs::Metadata| m.ino();
-            let inodes = [file.metadata().map(same), runner.metadata().map(same), fs::metadata(&path).map(same)];
+            let inodes = [
+                file.metadata().map(same),
+                runner.metadata().map(same),
+                fs::metadata(&path).map(same),
+            ];
             if !matches!(&inodes, [Ok(a), Ok(b), Ok(c)] if a == b && b == c) {
                 return Err(io("lock")(io::Error::other("it was replaced meanwhile")).into());
             }

@@ -38,7 +38,12 @@ pub(crate) struct LeaseFiles {
 
 impl TakenLease {
     pub(super) fn new(lease: &Lease, path: PathBuf, files: LeaseFiles, fresh: bool) -> TakenLease {
-        TakenLease { lease: lease.clone(), path, files: Some(files), fresh }
+        TakenLease {
+            lease: lease.clone(),
+            path,
+            files: Some(files),
+            fresh,
+        }
     }
 
     /// What was taken.
@@ -111,7 +116,9 @@ pub(super) fn take(host: &HostFolder, lease: &Lease, expected: &[UniId]) -> Resu
     let beside = live_beside(host, lease)?;
     let now: BTreeSet<&UniId> = beside.iter().map(|held| &held.lease.uni_id).collect();
     if now != expected.iter().collect() || !fits(lease, &beside) {
-        return Err(TakeError::Changed { now: now.into_iter().cloned().collect() });
+        return Err(TakeError::Changed {
+            now: now.into_iter().cloned().collect(),
+        });
     }
     let files = create(&path, lease)?;
     Ok(TakenLease::new(lease, path, files, true))
@@ -121,7 +128,10 @@ pub(super) fn take(host: &HostFolder, lease: &Lease, expected: &[UniId]) -> Resu
 pub(super) fn live_beside(host: &HostFolder, lease: &Lease) -> Result<Vec<HeldLease>, ExecError> {
     let shares = |other: &Lease| {
         other.uni_id != lease.uni_id
-            && other.claims.iter().any(|claim| lease.claims.iter().any(|ours| ours.gpu == claim.gpu))
+            && other
+                .claims
+                .iter()
+                .any(|claim| lease.claims.iter().any(|ours| ours.gpu == claim.gpu))
     };
     let mut leases = list::leases(host, shares)?;
     leases.retain(HeldLease::is_live);
@@ -131,7 +141,10 @@ pub(super) fn live_beside(host: &HostFolder, lease: &Lease) -> Result<Vec<HeldLe
 /// Whether claims of whole GPUs, this lease's and the others', would all be alone on theirs.
 pub(super) fn fits(lease: &Lease, beside: &[HeldLease]) -> bool {
     lease.claims.iter().all(|ours| {
-        let mut others = beside.iter().flat_map(|held| &held.lease.claims).filter(|claim| claim.gpu == ours.gpu);
+        let mut others = beside
+            .iter()
+            .flat_map(|held| &held.lease.claims)
+            .filter(|claim| claim.gpu == ours.gpu);
         others.all(|claim| !claim.amount.is_whole() && !ours.amount.is_whole())
     })
 }
@@ -152,7 +165,12 @@ pub(super) fn create(path: &Path, lease: &Lease) -> Result<LeaseFiles, ExecError
     let mut text = serde_json::to_vec(lease).unwrap_or_default();
     text.push(b'\n');
     let made = (|| {
-        let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o644).open(&temporary)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o644)
+            .open(&temporary)?;
         // The umask must not keep others from reading it.
         file.set_permissions(Permissions::from_mode(0o644))?;
         file.write_all(&text)?;
@@ -168,7 +186,11 @@ pub(super) fn create(path: &Path, lease: &Lease) -> Result<LeaseFiles, ExecError
 
 /// Locks both bytes of a lease file that nobody else has open yet.
 fn lock_both(lease: File, path: &Path) -> io::Result<LeaseFiles> {
-    let runner = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(path)?;
+    let runner = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)?;
     if sys::try_lock(&lease, LEASE_BYTE)? && sys::try_lock(&runner, RUNNER_BYTE)? {
         Ok(LeaseFiles { lease, runner })
     } else {

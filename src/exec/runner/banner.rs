@@ -23,14 +23,31 @@ pub(super) fn write_header(log: &File, spec: &AttemptSpec, environment: &Environ
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{MARK}{words}");
     };
-    let gpus: Vec<String> = spec.gpus.iter().map(|gpu| format!("{} ({})", gpu.index, gpu.uuid)).collect();
+    let gpus: Vec<String> = spec
+        .gpus
+        .iter()
+        .map(|gpu| format!("{} ({})", gpu.index, gpu.uuid))
+        .collect();
     if spec.first_command > 0 {
-        line(format_args!("the runner of this attempt was killed; a new one took over at {}", local(Timestamp::now())));
+        line(format_args!(
+            "the runner of this attempt was killed; a new one took over at {}",
+            local(Timestamp::now())
+        ));
     } else {
         line(format_args!("time: {}", local(started)));
         line(format_args!("host: {}", spec.node.hostname));
-        line(format_args!("attempt: {} of task {}, {}", spec.attempt, spec.task_id, spec.uni_id));
-        line(format_args!("GPUs: {}", if gpus.is_empty() { "none".into() } else { gpus.join(", ") }));
+        line(format_args!(
+            "attempt: {} of task {}, {}",
+            spec.attempt, spec.task_id, spec.uni_id
+        ));
+        line(format_args!(
+            "GPUs: {}",
+            if gpus.is_empty() {
+                "none".into()
+            } else {
+                gpus.join(", ")
+            }
+        ));
         line(format_args!("work folder: {}", spec.work_dir.display()));
         line(format_args!("PATH: {}", environment.path().to_string_lossy()));
         match environment.find(&["python", "python3"]) {
@@ -43,7 +60,9 @@ pub(super) fn write_header(log: &File, spec: &AttemptSpec, environment: &Environ
 
 /// The command that is about to run.
 pub(super) fn write_command(log: &File, spec: &AttemptSpec, index: u32) {
-    let Some(command) = spec.commands.get(index as usize) else { return };
+    let Some(command) = spec.commands.get(index as usize) else {
+        return;
+    };
     // A command may go on over several lines, and so does this.
     let command = command.replace('\n', &format!("\n{MARK}  "));
     let text = format!("{MARK}command {}/{}: {command}\n", index + 1, spec.commands.len());
@@ -59,7 +78,12 @@ pub(super) fn write_footer(log: &File, record: &ExitRecord, gpu_peak: Option<Byt
 pub(crate) fn append_footer(path: &Path, record: &ExitRecord, gpu_peak: Option<Bytes>) {
     // Not made anew: a log that somebody has removed stays removed.
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_NOFOLLOW;
-    if let Ok(log) = OpenOptions::new().read(true).append(true).custom_flags(flags).open(path) {
+    if let Ok(log) = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .custom_flags(flags)
+        .open(path)
+    {
         write_footer(&log, record, gpu_peak);
     }
 }
@@ -67,7 +91,10 @@ pub(crate) fn append_footer(path: &Path, record: &ExitRecord, gpu_peak: Option<B
 fn footer(record: &ExitRecord, gpu_peak: Option<Bytes>) -> String {
     let end = match &record.outcome {
         Outcome::Exited { code } => format!("exit code: {code}"),
-        Outcome::Signaled { signal, out_of_memory: true } => format!("killed by signal {signal}: out of memory"),
+        Outcome::Signaled {
+            signal,
+            out_of_memory: true,
+        } => format!("killed by signal {signal}: out of memory"),
         Outcome::Signaled { signal, .. } => format!("killed by signal {signal}"),
         Outcome::TimedOut => "ended: it ran longer than task_timeout".into(),
         Outcome::Stopped => "stopped".into(),
@@ -83,7 +110,10 @@ fn footer(record: &ExitRecord, gpu_peak: Option<Bytes>) -> String {
     figure("duration", Some(format!("{:.3} s", record.duration.0)));
     figure("peak GPU memory", gpu_peak.map(|b| b.to_string()));
     figure("peak RSS", record.peak_rss.map(|b| b.to_string()));
-    figure("processes left over and ended", (record.left_over > 0).then(|| record.left_over.to_string()));
+    figure(
+        "processes left over and ended",
+        (record.left_over > 0).then(|| record.left_over.to_string()),
+    );
     text
 }
 
@@ -116,5 +146,7 @@ fn local(time: Timestamp) -> String {
         broken_down.assume_init().tm_gmtoff
     };
     let whole = Timestamp::from_second(seconds).unwrap_or(time);
-    whole.display_with_offset(Offset::from_seconds(offset as i32).unwrap_or(Offset::UTC)).to_string()
+    whole
+        .display_with_offset(Offset::from_seconds(offset as i32).unwrap_or(Offset::UTC))
+        .to_string()
 }

@@ -39,7 +39,9 @@ pub(super) fn script(command: &str, conda_sh: Option<&Path>) -> String {
 
 /// Whether the word `conda` or `mamba` is in it.
 fn names_conda(command: &str) -> bool {
-    command.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| matches!(word, "conda" | "mamba"))
+    command
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .any(|word| matches!(word, "conda" | "mamba"))
 }
 
 /// Forks the process for a command.
@@ -50,7 +52,11 @@ pub(super) fn hold(shell: &Shell, script: &CStr, cgroup: Option<BorrowedFd<'_>>)
     let envp = sys::pointers(&shell.environment);
     // SAFETY: the runner has one thread, and `become_command` only makes system calls.
     match unsafe { sys::fork_into(cgroup)? } {
-        Forked::Parent { pid, in_cgroup } => Ok(Held { pid, in_cgroup, socket: File::from(ours) }),
+        Forked::Parent { pid, in_cgroup } => Ok(Held {
+            pid,
+            in_cgroup,
+            socket: File::from(ours),
+        }),
         // SAFETY: argv and envp end in null and point into strings that live as long as this process image.
         Forked::Child => unsafe { become_command(shell, &argv, &envp, &ours, &theirs) },
     }
@@ -97,11 +103,18 @@ impl Held {
     pub(super) fn let_go(mut self, shell: &Shell) -> Result<(), String> {
         let mut report = Vec::new();
         // Ends when the socket closes: by `execve`, or with the process.
-        let told = self.socket.write_all(&[1]).and_then(|()| self.socket.read_to_end(&mut report));
+        let told = self
+            .socket
+            .write_all(&[1])
+            .and_then(|()| self.socket.read_to_end(&mut report));
         match (told, report.as_slice()) {
             (_, [step, error @ ..]) => {
                 let what = if *step == 0 { &shell.work_dir } else { &shell.program };
-                let verb = if *step == 0 { "change to the work folder" } else { "start" };
+                let verb = if *step == 0 {
+                    "change to the work folder"
+                } else {
+                    "start"
+                };
                 let code = error.try_into().map_or(0, i32::from_ne_bytes);
                 let error = io::Error::from_raw_os_error(code);
                 Err(format!("cannot {verb} {}: {error}", what.to_string_lossy()))
@@ -119,7 +132,10 @@ mod unit {
     #[test]
     fn conda_is_sourced_where_it_is_named() {
         let conda = Some(Path::new("/opt/it's/conda.sh"));
-        assert_eq!(script("conda activate x && python a.py", conda), ". '/opt/it'\\''s/conda.sh'\nconda activate x && python a.py");
+        assert_eq!(
+            script("conda activate x && python a.py", conda),
+            ". '/opt/it'\\''s/conda.sh'\nconda activate x && python a.py"
+        );
         assert_eq!(script("mamba run a", conda).lines().count(), 2);
         assert_eq!(script("python anaconda_job.py", conda), "python anaconda_job.py");
         assert_eq!(script("conda activate x", None), "conda activate x");

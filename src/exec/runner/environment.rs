@@ -38,7 +38,10 @@ impl Environment {
             ("GPUYARD_PROCESS", Some(spec.process_index.to_string().into())),
             ("GPUYARD_GPUS", Some(gpus.join(",").into())),
             ("GPUYARD_MODE", spec.config.map(|config| config.mode.to_string().into())),
-            ("GPUYARD_CONFIG_INDEX", spec.config.map(|config| config.index.to_string().into())),
+            (
+                "GPUYARD_CONFIG_INDEX",
+                spec.config.map(|config| config.index.to_string().into()),
+            ),
             ("GPUYARD_QUEUE", spec.queue.map(|queue| queue.to_string().into())),
         ];
         for (name, value) in own {
@@ -53,13 +56,20 @@ impl Environment {
 
     /// `PATH`, as the commands see it.
     pub(crate) fn path(&self) -> &OsStr {
-        self.variables.get(OsStr::new("PATH")).map_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"), |path| path)
+        self.variables
+            .get(OsStr::new("PATH"))
+            .map_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"), |path| path)
     }
 
     /// The first of these programs that `PATH` leads to.
     pub(crate) fn find(&self, programs: &[&str]) -> Option<PathBuf> {
         let mut folders = env::split_paths(self.path()).filter(|folder| folder.is_absolute());
-        folders.find_map(|folder| programs.iter().map(|name| folder.join(name)).find(|path| is_program(path)))
+        folders.find_map(|folder| {
+            programs
+                .iter()
+                .map(|name| folder.join(name))
+                .find(|path| is_program(path))
+        })
     }
 
     /// As `execve` wants it. Entries with NUL inside cannot have come from an environment, and are left out.

@@ -1,8 +1,8 @@
 //! What an attempt has left running: found, asked to end, killed.
 use std::{collections::HashMap, path::Path};
 
-use super::cgroup;
 use crate::{
+    cgroup,
     kill::{self, Target},
     lease::{Trace, find},
     proc::{self, Stat},

@@ -3,7 +3,6 @@
 //! It is one thread that sleeps in one call. Descriptor 0 is the lease, which everything it starts inherits;
 //! descriptor 1 is the lock that says that it lives, which nobody does.
 pub(crate) mod banner;
-pub(crate) mod cgroup;
 mod command;
 mod environment;
 mod leftovers;
@@ -13,6 +12,8 @@ mod set_up;
 mod supervise;
 
 use std::path::Path;
+
+pub use banner::MARK;
 
 /// Runs the attempt whose `attempt.json` lies in this folder. Returns the program's exit code: 0 once the attempt's end
 /// is on record, whatever it was; 2 when there is no attempt to run.

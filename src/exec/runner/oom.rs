@@ -1,8 +1,7 @@
 //! Whether the kernel's out-of-memory killer was at work among our commands.
 use std::{fs, path::PathBuf};
 
-use super::cgroup::Cgroup;
-use crate::proc;
+use crate::{cgroup::Cgroup, proc};
 
 /// A counter of out-of-memory kills, and what it was when the attempt began.
 #[derive(Debug)]
@@ -42,11 +41,20 @@ impl Watch {
 
     /// Whether it has killed since.
     pub(super) fn has_killed(&self) -> bool {
-        self.counter.as_deref().and_then(read).is_some_and(|now| now > self.before)
+        self.counter
+            .as_deref()
+            .and_then(read)
+            .is_some_and(|now| now > self.before)
     }
 }
 
 /// The line `oom_kill N`, which both versions have.
 fn read(path: &std::path::Path) -> Option<u64> {
-    fs::read_to_string(path).ok()?.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
+    fs::read_to_string(path)
+        .ok()?
+        .lines()
+        .find_map(|line| line.strip_prefix("oom_kill "))?
+        .trim()
+        .parse()
+        .ok()
 }

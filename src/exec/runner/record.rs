@@ -27,7 +27,10 @@ pub(crate) struct End<'a> {
 }
 
 pub(crate) fn exit_record(end: End<'_>) -> ExitRecord {
-    let started = end.started.unwrap_or(Started { at: end.now.wall, mono: Some(end.now.mono) });
+    let started = end.started.unwrap_or(Started {
+        at: end.now.wall,
+        mono: Some(end.now.mono),
+    });
     let seconds = match started.mono {
         Some(mono) => end.now.mono.since(mono) as f64 / 1000.0,
         // From another boot: the wall clock is all there is. It may have been set back.

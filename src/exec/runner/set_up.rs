@@ -18,16 +18,20 @@ use nix::{
     },
 };
 
-use super::{banner, cgroup::Cgroup, environment, oom, record::Started, supervise::Runner};
+use super::{banner, environment, oom, record::Started, supervise::Runner};
 use crate::{
-    ExecError, attempt, clock, identity,
+    ExecError, attempt,
+    cgroup::Cgroup,
+    clock, crash, identity,
     lease::{LEASE_SUFFIX, Mark, append_mark},
     spawn, sys,
 };
 
 pub(super) fn set_up(folder: &Path) -> Result<Runner, ExecError> {
     // Until there is a descriptor to read them from, signals wait. Our starter has blocked them already.
-    SigSet::all().thread_block().map_err(ExecError::system("block signals"))?;
+    SigSet::all()
+        .thread_block()
+        .map_err(ExecError::system("block signals"))?;
     // SAFETY: this is called first thing in main (see `runner::main`): nobody uses a descriptor above 2 yet.
     unsafe { sys::close_from(3) };
     let lease = lease_descriptors()?;
@@ -35,7 +39,11 @@ pub(super) fn set_up(folder: &Path) -> Result<Runner, ExecError> {
     let _ = rustix::process::setsid();
     let _ = nix::sys::prctl::set_name(c"gpuyard-run");
     crate::become_subreaper()?;
-    let missing = || ExecError::Malformed { object: "attempt", path: folder.to_owned(), message: "it is missing".into() };
+    let missing = || ExecError::Malformed {
+        object: "attempt",
+        path: folder.to_owned(),
+        message: "it is missing".into(),
+    };
     let spec = attempt::read_spec(folder)?.ok_or_else(missing)?;
     let log = open_log(&spec.log_path)?;
     let own_cgroup_text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -52,6 +60,7 @@ pub(super) fn set_up(folder: &Path) -> Result<Runner, ExecError> {
     };
     // Others find us by it. If the host folder is full, they see by the lock that we live.
     let _ = append_mark(&lease.file, &mark);
+    crash::point("set-up");
     let mut set = SigSet::empty();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD] {
         set.add(signal);
@@ -61,13 +70,28 @@ pub(super) fn set_up(folder: &Path) -> Result<Runner, ExecError> {
     let environment = environment::Environment::new(&spec);
     let started = started(folder, &spec, &identity);
     banner::write_header(&log, &spec, &environment, started.at);
-    Ok(Runner::new(folder.to_owned(), spec, identity, mark, lease, log, cgroup, oom, signals, environment, started))
+    Ok(Runner::new(
+        folder.to_owned(),
+        spec,
+        identity,
+        mark,
+        lease,
+        log,
+        cgroup,
+        oom,
+        signals,
+        environment,
+        started,
+    ))
 }
 
 /// When the attempt started: now, or when the runner before us started it.
 fn started(folder: &Path, spec: &AttemptSpec, identity: &ProcessIdentity) -> Started {
     let now = clock::now();
-    let fresh = Started { at: now.wall, mono: Some(now.mono) };
+    let fresh = Started {
+        at: now.wall,
+        mono: Some(now.mono),
+    };
     if spec.first_command == 0 {
         return fresh;
     }
@@ -91,17 +115,29 @@ fn lease_descriptors() -> Result<LeaseHandle, ExecError> {
     let path = fs::read_link("/proc/self/fd/0").map_err(ExecError::io("look at", "lease", "/proc/self/fd/0"))?;
     if !path.to_string_lossy().ends_with(LEASE_SUFFIX) {
         let message = "a runner is started by a scheduler, which hands it a lease".into();
-        return Err(ExecError::Malformed { object: "lease", path, message });
+        return Err(ExecError::Malformed {
+            object: "lease",
+            path,
+            message,
+        });
     }
     let file = File::from(duplicate(io::stdin().as_fd(), false)?);
     let alive = duplicate(io::stdout().as_fd(), true)?;
     let null = spawn::open_null()?;
     put(null.as_fd(), &[0, 1])?;
-    Ok(LeaseHandle { file, path, _alive: alive })
+    Ok(LeaseHandle {
+        file,
+        path,
+        _alive: alive,
+    })
 }
 
 fn duplicate(fd: BorrowedFd<'_>, close_on_exec: bool) -> Result<OwnedFd, ExecError> {
-    let how = if close_on_exec { FcntlArg::F_DUPFD_CLOEXEC(3) } else { FcntlArg::F_DUPFD(3) };
+    let how = if close_on_exec {
+        FcntlArg::F_DUPFD_CLOEXEC(3)
+    } else {
+        FcntlArg::F_DUPFD(3)
+    };
     let raw = fcntl(fd, how).map_err(ExecError::system("duplicate a descriptor"))?;
     // SAFETY: fcntl has just made this descriptor, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
@@ -130,7 +166,11 @@ fn open_log(path: &Path) -> Result<File, ExecError> {
         .open(path)
         .map_err(ExecError::io("open", "log", path))?;
     if !log.metadata().is_ok_and(|m| m.is_file()) {
-        return Err(ExecError::Untrusted { object: "log", path: path.to_owned(), message: "it is not a file".into() });
+        return Err(ExecError::Untrusted {
+            object: "log",
+            path: path.to_owned(),
+            message: "it is not a file".into(),
+        });
     }
     put(log.as_fd(), &[1, 2])?;
     Ok(log)

@@ -19,7 +19,6 @@ use nix::{
 
 use super::{
     banner,
-    cgroup::{self, Cgroup},
     command::{self, Shell},
     environment::Environment,
     leftovers, oom,
@@ -28,7 +27,8 @@ use super::{
 };
 use crate::{
     attempt::{self, EndNote},
-    clock, identity,
+    cgroup::{self, Cgroup},
+    clock, crash, identity,
     lease::{LEASE_BYTE, Mark, Trace, append_mark},
     sys::{self, Status, Usage, Wait},
 };
@@ -127,6 +127,7 @@ impl Runner {
             self.stop_requested();
             pause = (pause * 2).min(RETRY.1);
         }
+        crash::point("exit-recorded");
         self.give_lease_back();
         if let Some(cgroup) = &self.cgroup {
             cgroup::remove(cgroup.below_mount());
@@ -134,7 +135,8 @@ impl Runner {
     }
 
     fn give_lease_back(&self) {
-        let same = |ours: std::fs::Metadata| std::fs::symlink_metadata(&self.lease.path).is_ok_and(|m| m.ino() == ours.ino());
+        let same =
+            |ours: std::fs::Metadata| std::fs::symlink_metadata(&self.lease.path).is_ok_and(|m| m.ino() == ours.ino());
         if self.lease.file.metadata().is_ok_and(same) {
             // Should it fail, the lock falls with us in a moment, and the file is cleared up later.
             let _ = std::fs::remove_file(&self.lease.path);
@@ -159,6 +161,7 @@ impl Runner {
                 Err(message) => return (Outcome::NotStarted { message }, index),
             };
             let status = self.wait_for(pid);
+            crash::point("command-ended");
             if self.stopped {
                 return (Outcome::Stopped, index);
             }
@@ -169,18 +172,25 @@ impl Runner {
                 return (self.outcome(status), index);
             }
         }
-        (Outcome::NotStarted { message: "it has no commands".into() }, 0)
+        (
+            Outcome::NotStarted {
+                message: "it has no commands".into(),
+            },
+            0,
+        )
     }
 
     fn outcome(&self, status: Status) -> Outcome {
         match status {
-            Status::Signaled(signal) => {
-                Outcome::Signaled { signal, out_of_memory: signal == libc::SIGKILL && self.oom.has_killed() }
-            }
+            Status::Signaled(signal) => Outcome::Signaled {
+                signal,
+                out_of_memory: signal == libc::SIGKILL && self.oom.has_killed(),
+            },
             // The killer took a child, and bash reports it in its own way.
-            Status::Exited(137) if self.oom.has_killed() => {
-                Outcome::Signaled { signal: libc::SIGKILL, out_of_memory: true }
-            }
+            Status::Exited(137) if self.oom.has_killed() => Outcome::Signaled {
+                signal: libc::SIGKILL,
+                out_of_memory: true,
+            },
             Status::Exited(code) => Outcome::Exited { code },
         }
     }
@@ -209,22 +219,44 @@ impl Runner {
         if self.cgroup.is_some() && !held.in_cgroup {
             self.do_without_cgroup();
         }
+        crash::point("forked");
         let pid = held.pid;
         let start_ticks = identity::start_ticks(pid).unwrap_or_default();
         let record = StartRecord {
             version: 1,
             uni_id: self.spec.uni_id.clone(),
             runner: self.identity.clone(),
-            command: ProcessIdentity { space: self.identity.space.clone(), pid, start_ticks },
+            command: ProcessIdentity {
+                space: self.identity.space.clone(),
+                pid,
+                start_ticks,
+            },
             command_index: index,
             cgroup: self.cgroup.as_ref().map(|c| c.below_mount().to_owned()),
             started_at: self.started.at,
             started_mono: self.started.mono.unwrap_or_default(),
         };
         // Unrecorded, it is not let go, and ends as its socket closes.
-        attempt::write_start(&self.folder, &record).map_err(|e| e.to_string())?;
-        held.let_go(shell)?;
-        Ok(pid)
+        let recorded = attempt::write_start(&self.folder, &record).map_err(|e| e.to_string());
+        crash::point("start-recorded");
+        let started = match recorded {
+            Ok(()) => held.let_go(shell),
+            Err(message) => {
+                drop(held);
+                Err(message)
+            }
+        };
+        match started {
+            Ok(()) => {
+                crash::point("command-started");
+                Ok(pid)
+            }
+            Err(message) => {
+                // It ends by itself, and is nobody's leftover.
+                self.wait_for(pid);
+                Err(message)
+            }
+        }
     }
 
     /// The kernel would not put a command into it; others must not look for our processes there.
@@ -310,7 +342,10 @@ impl Runner {
             }
             if asked.is_empty() {
                 // Being killed from here on must not lose what is known. Should it fail, only that is lost.
-                let note = EndNote { outcome: outcome.clone(), command_index };
+                let note = EndNote {
+                    outcome: outcome.clone(),
+                    command_index,
+                };
                 let _ = attempt::write_end_note(&self.folder, &note);
             }
             self.set_kill_at(Instant::now());
@@ -320,12 +355,28 @@ impl Runner {
                 }
             }
             self.kill_when_due(Instant::now());
-            self.sleep(pause);
-            self.stop_requested();
+            self.reap_for(pause);
             pause = (pause * 2).min(LOOK.1);
         }
         // After a stop or a time-out, ending them is part of that.
-        if self.stopped || self.timed_out { 0 } else { asked.len() as u32 }
+        if self.stopped || self.timed_out {
+            0
+        } else {
+            asked.len() as u32
+        }
+    }
+
+    /// Reaps what ends, for a while, or until there is nothing left to reap. Looking through all processes at each end of
+    /// one would keep us busy with something that forks without end.
+    fn reap_for(&mut self, pause: Duration) {
+        let until = Instant::now() + pause;
+        while Instant::now() < until && self.kill_at.is_none_or(|at| Instant::now() < at) {
+            self.wait(Some(self.kill_at.map_or(until, |at| at.min(until))));
+            self.stop_requested();
+            if let (_, false) = self.reap(0) {
+                return;
+            }
+        }
     }
 
     /// Reaps all that has ended. How `pid` did, if it is among them, and whether there are children left.

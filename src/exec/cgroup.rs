@@ -9,13 +9,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{lease::cgroup_name, proc};
+use crate::proc;
 
 /// The usual mount points; asking about these is quicker than reading all mounts.
 const USUAL: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
 /// From linux/magic.h.
-const CGROUP2_SUPER_MAGIC: i64 = 0x6367_7270;
+const CGROUP2_SUPER_MAGIC: i128 = 0x6367_7270;
 
 /// An attempt's own cgroup. Its commands are in it, its runner is not.
 #[derive(Debug)]
@@ -27,14 +27,18 @@ pub(crate) struct Cgroup {
 
 impl Cgroup {
     /// Makes it below the cgroup we were born in; `own` is our `/proc/self/cgroup`.
-    pub(super) fn make(uni_id: &str, own: &str) -> Option<Cgroup> {
+    pub(crate) fn make(uni_id: &str, own: &str) -> Option<Cgroup> {
         let born_in = proc::cgroup_of(own)?;
-        let name = cgroup_name(uni_id);
+        let name = name(uni_id);
         let usual = || Some((usual_mount()?, born_in.trim_start_matches('/').to_owned()));
         let listed = || {
             let text = fs::read_to_string("/proc/self/mountinfo").ok()?;
             let (mount, root) = listed_mount(&text)?;
-            let below = Path::new(&born_in).strip_prefix(&root).ok()?.to_string_lossy().into_owned();
+            let below = Path::new(&born_in)
+                .strip_prefix(&root)
+                .ok()?
+                .to_string_lossy()
+                .into_owned();
             Some((mount, below))
         };
         let make = |(mount, below): (PathBuf, String)| {
@@ -45,26 +49,39 @@ impl Cgroup {
                 Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return None,
                 _ => {}
             }
-            let folder = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(&path).ok()?;
-            Some(Cgroup { folder, path, below_mount })
+            let folder = OpenOptions::new()
+                .read(true)
+                .custom_flags(libc::O_DIRECTORY)
+                .open(&path)
+                .ok()?;
+            Some(Cgroup {
+                folder,
+                path,
+                below_mount,
+            })
         };
         usual().and_then(make).or_else(|| listed().and_then(make))
     }
 
     /// Its path below the mount of cgroup2.
-    pub(super) fn below_mount(&self) -> &Path {
+    pub(crate) fn below_mount(&self) -> &Path {
         &self.below_mount
     }
 
     /// Its path.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// For `clone3`.
-    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.folder.as_fd()
     }
+}
+
+/// The name of an attempt's own cgroup.
+pub(crate) fn name(uni_id: &str) -> String {
+    format!("gpuyard-{uni_id}")
 }
 
 /// Kills all that is in it at once, also what forks meanwhile (Linux 5.14; before, nothing happens).
@@ -92,7 +109,7 @@ fn mount() -> Option<PathBuf> {
 }
 
 fn usual_mount() -> Option<PathBuf> {
-    let is_cgroup2 = |path: &str| rustix::fs::statfs(path).is_ok_and(|s| s.f_type as i64 == CGROUP2_SUPER_MAGIC);
+    let is_cgroup2 = |path: &str| rustix::fs::statfs(path).is_ok_and(|s| i128::from(s.f_type) == CGROUP2_SUPER_MAGIC);
     USUAL.into_iter().find(|path| is_cgroup2(path)).map(PathBuf::from)
 }
 
@@ -103,7 +120,8 @@ fn listed_mount(mountinfo: &str) -> Option<(PathBuf, String)> {
         let (fields, kind) = line.split_once(" - ")?;
         let mut fields = fields.split(' ').skip(3);
         let (root, mount) = (fields.next()?, fields.next()?);
-        kind.starts_with("cgroup2 ").then(|| (PathBuf::from(mount), root.to_owned()))
+        kind.starts_with("cgroup2 ")
+            .then(|| (PathBuf::from(mount), root.to_owned()))
     })
 }
 

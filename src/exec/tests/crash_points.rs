@@ -1,0 +1,65 @@
+//! Dying at every crash point: whatever dies where, a command runs once, and its end is told.
+use std::{fs, process::Command};
+
+use gpuyard_core::model::Outcome;
+use gpuyard_exec::{
+    crash,
+    executor::{AttemptEvent, Executor, Recovered},
+};
+
+use crate::yard::{Yard, program, wait_for};
+
+/// Launched by a process that dies at this point, or whose runner does.
+fn launch_and_die(yard: &mut Yard, point: &str) -> gpuyard_core::model::UniId {
+    let spec = yard.spec(&["echo run >> runs; exit 5"]);
+    let (lease, attempt) = (yard.file("lease.json"), yard.file("spec.json"));
+    fs::write(&lease, serde_json::to_vec(&yard.lease(&spec, true)).unwrap()).unwrap();
+    fs::write(&attempt, serde_json::to_vec(&spec).unwrap()).unwrap();
+    let folder = yard.folder(&spec.uni_id);
+    let mut command = Command::new(program());
+    command
+        .arg("launch")
+        .arg(yard.host.path())
+        .args([lease, attempt, folder])
+        .env("GPUYARD_CRASH_AT", point);
+    command.status().unwrap();
+    spec.uni_id
+}
+
+#[test]
+fn a_command_runs_at_most_once_wherever_somebody_dies() {
+    for point in crash::POINTS {
+        let mut yard = Yard::new();
+        let id = launch_and_die(&mut yard, point);
+        let folder = yard.folder(&id);
+        // The next scheduler, at once; and once more, as it may have met the runner just before its death.
+        let outcome = wait_for(point, || {
+            yard.new_executor();
+            match yard.executor.recover(&id, &folder).unwrap() {
+                Recovered::Ended(record) => Some(Some(record.outcome)),
+                Recovered::Lost => Some(Some(Outcome::Lost)),
+                Recovered::NeverStarted => Some(None),
+                Recovered::Running { .. } | Recovered::Orphaned { .. } => {
+                    let ended = |e: &AttemptEvent| matches!(e, AttemptEvent::Ended { .. });
+                    match yard.event(point, ended) {
+                        AttemptEvent::Ended { record, .. } => Some(Some(record.outcome)),
+                        _ => None,
+                    }
+                }
+            }
+        });
+        let runs = yard.lines("runs");
+        let never_ran = ["attempt-written", "set-up", "forked", "start-recorded"].contains(&point);
+        assert_eq!(runs, usize::from(!never_ran), "{point}: {outcome:?}");
+        match outcome {
+            // Known for certain, and only then.
+            None => assert!(never_ran, "{point}"),
+            Some(Outcome::NotStarted { .. }) => assert!(never_ran, "{point}"),
+            Some(Outcome::Exited { code: 5 }) => assert!(!never_ran, "{point}"),
+            // It went before it was let go; or its code was reaped by the one who died.
+            Some(Outcome::Lost | Outcome::Exited { code: 127 }) => {}
+            other => panic!("{point}: {other:?}"),
+        }
+        assert!(!yard.has_lease(&id), "{point}: its lease is left behind");
+    }
+}

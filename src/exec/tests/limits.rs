@@ -1,0 +1,118 @@
+//! Time, memory and disk that run out.
+use std::{fs, path::Path};
+
+use gpuyard_core::model::{Outcome, Seconds};
+use gpuyard_exec::attempt;
+
+use crate::yard::{Yard, code, python, wait_until};
+
+#[test]
+fn an_attempt_ends_when_its_time_is_up() {
+    let mut yard = Yard::new();
+    let mut spec = yard.spec(&["true", "echo begun; sleep 300; echo not reached", "touch next"]);
+    spec.task_timeout = Some(Seconds(0.3));
+    let id = yard.launch(&spec);
+    let record = yard.ended(&id);
+    assert_eq!((&record.outcome, record.command_index), (&Outcome::TimedOut, 1));
+    assert_eq!(yard.output(&id), "begun\n");
+    assert!(!yard.file("next").exists());
+}
+
+#[test]
+fn a_time_limit_beyond_all_times_is_none() {
+    let mut yard = Yard::new();
+    let mut spec = yard.spec(&["exit 4"]);
+    spec.task_timeout = Some(Seconds(f64::MAX));
+    spec.stop_grace = Seconds(f64::MAX);
+    let id = yard.launch(&spec);
+    assert_eq!(code(&yard.ended(&id)), 4);
+}
+
+/// The memory cgroup (v1) of this process, where we may make one below it.
+fn memory_cgroup(name: &str) -> Option<std::path::PathBuf> {
+    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = own.lines().find_map(|line| line.split_once(":memory:"))?.1.to_owned();
+    let folder = Path::new(&format!("/sys/fs/cgroup/memory{path}")).join(name);
+    fs::create_dir(&folder).ok()?;
+    Some(folder)
+}
+
+#[test]
+fn out_of_memory_is_said_as_such_and_the_runner_lives() {
+    let Some(python) = python() else { return };
+    let name = format!("gpuyard-test-{}", std::process::id());
+    let Some(cgroup) = memory_cgroup(&name) else {
+        eprintln!("SKIPPED: no memory cgroup to make one in");
+        return;
+    };
+    let mut yard = Yard::new();
+    // The runner is born in it, because we are.
+    fs::write(cgroup.join("memory.limit_in_bytes"), (128 << 20).to_string()).unwrap();
+    let home = cgroup.parent().unwrap().join("cgroup.procs");
+    fs::write(cgroup.join("cgroup.procs"), std::process::id().to_string()).unwrap();
+    let eat = format!("{python} -c \"x = b'x' * (1 << 30)\"");
+    let direct = yard.start(&[&eat]);
+    yard.started(&direct);
+    let (direct, below) = (yard.ended(&direct), yard.run(&[&format!("{eat}; exit $?")]));
+    fs::write(home, std::process::id().to_string()).unwrap();
+    wait_until("the cgroup is gone", || fs::remove_dir(&cgroup).is_ok());
+    for record in [&direct, &below.1] {
+        assert_eq!(
+            record.outcome,
+            Outcome::Signaled {
+                signal: 9,
+                out_of_memory: true
+            }
+        );
+        assert_eq!(record.recorded_by, "runner");
+    }
+    assert!(String::from_utf8(yard.log(&below.0)).unwrap().contains("out of memory"));
+}
+
+#[test]
+fn a_full_disk_keeps_the_gpus_until_the_record_can_be_written() {
+    let mut yard = Yard::new();
+    let mut spec = yard.spec(&["until [[ -e go ]]; do read -t 0.05 < <(:); done; exit 6"]);
+    let disk = yard.dir.path().join("tasks").join(spec.uni_id.as_str());
+    fs::create_dir_all(&disk).unwrap();
+    if !mount_small_disk(&disk) {
+        eprintln!("SKIPPED: no tmpfs can be mounted");
+        return;
+    }
+    spec.log_path = yard.file("elsewhere.log");
+    let id = yard.launch(&spec);
+    let runner = yard.started(&id).runner.pid;
+    let filler = disk.join("filler");
+    let filled = std::process::Command::new("dd")
+        .args(["if=/dev/zero", "bs=4k"])
+        .arg(format!("of={}", filler.display()))
+        .stderr(std::process::Stdio::null())
+        .status();
+    assert!(!filled.unwrap().success(), "the disk is not full");
+    fs::write(yard.file("go"), "").unwrap();
+    let log = || fs::read_to_string(yard.file("elsewhere.log")).unwrap();
+    wait_until("its footer", || log().contains("exit code: 6"));
+    assert!(yard.has_lease(&id), "the GPUs were given back without a record");
+    assert!(attempt::read_exit(&disk).unwrap().is_none());
+    assert!(crate::yard::alive(runner));
+    fs::remove_file(filler).unwrap();
+    assert_eq!(code(&yard.ended(&id)), 6);
+    assert!(
+        std::process::Command::new("umount")
+            .arg("-l")
+            .arg(&disk)
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+/// A disk of 256 KiB; `false` where we may not mount one.
+fn mount_small_disk(at: &Path) -> bool {
+    let mount = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=256k,nr_inodes=64", "tmpfs"])
+        .arg(at)
+        .stderr(std::process::Stdio::null())
+        .status();
+    mount.is_ok_and(|status| status.success())
+}
