@@ -117,8 +117,8 @@ scripts() {
 
 mkdir -p "$target"
 check 'format' cargo fmt --all --check
-check 'lints' cargo clippy --workspace --all-targets --locked -- -D warnings
-check 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
+check 'lints' cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+check 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --all-features --no-deps --locked --quiet
 if cargo_tool deny; then
     check 'dependencies' deny
 else
@@ -141,9 +141,9 @@ total() {
 
 suite() {
     rm -f "$junit"
-    cargo build --workspace --locked || return
+    cargo build --workspace --all-features --locked || return
     local ok=0
-    cargo nextest run --workspace --locked || ok=$?
+    cargo nextest run --workspace --all-features --locked || ok=$?
     [[ -f $junit ]] || return 1
     local tests bad errors line
     tests=$(total tests "$junit") bad=$(total failures "$junit") errors=$(total errors "$junit")

@@ -29,6 +29,11 @@ words() {
     tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" || true
 }
 
+# started PID: when it started, in ticks since boot; its name, which may hold anything, is cut off first.
+started() {
+    sed 's/^.*) //' 2>/dev/null <"/proc/$1/stat" | cut -d ' ' -f 20
+}
+
 # field KEY RECORD: a value of one flat JSON object.
 field() {
     sed -n "s/.*\"$1\"[[:space:]]*:[[:space:]]*\"\{0,1\}\([^\",}]*\).*/\1/p" <<<"$2" | head -n 1
@@ -36,7 +41,7 @@ field() {
 
 # living_daemon ROOT: "PID PORT IP URL" of the root's daemon, by its logs/pid.json; false where none lives on this machine.
 living_daemon() {
-    local file=$1/logs/pid.json record pid boot own
+    local file=$1/logs/pid.json record pid boot own ticks
     [[ -r $file ]] || return 1
     own=$(cat /proc/sys/kernel/random/boot_id)
     while IFS= read -r record; do
@@ -44,7 +49,9 @@ living_daemon() {
         [[ $pid =~ ^[0-9]+$ ]] || continue
         # The folder may be shared by several machines: their pids say nothing here.
         [[ -z $boot || $boot == "$own" ]] || continue
-        # A pid comes back: only a gpuyard that serves is meant.
+        # A pid comes back: only the process that started then, and serves, is meant.
+        ticks=$(field start_ticks "$record")
+        [[ -z $ticks || $ticks == "$(started "$pid")" ]] || continue
         words "$pid" | grep -qx serve || continue
         printf '%s %s %s %s\n' "$pid" "$(field port "$record")" "$(field ip "$record")" "$(field url "$record")"
         return 0

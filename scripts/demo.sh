@@ -59,14 +59,14 @@ task() {
 
 single=command_gpu.txt multi=command_gpus.txt
 task "$single" 1 cars-resnet 60 0 '' 10
-task "$single" 1 cars-vit 90 0 '' 14
+task "$single" 1 cars-vit 90 0 '' 22
 task "$single" 1 cars-swin 60 0 '' 14
 task "$single" 2 birds-resnet 45 0 '' 8
 task "$single" 2 birds-vit 60 0 '' 12
 task "$single" 3 fails-twice 40 2 '' 6
 task "$single" 3 after-it 40 0 '' 6
 task "$single" 4 large-model 75 0 '' 20
-task "$single" 5 waits-for-memory 50 0 '' 22
+task "$single" 5 small-model 50 0 '' 4
 task "$multi" 1 two-gpus 60 0 2 12
 task "$multi" 1 two-gpus-again 60 0 2 12
 task "$multi" 2 four-gpus 45 0 4 16
