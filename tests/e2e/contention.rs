@@ -1,7 +1,9 @@
 //! Schedulers that know nothing of each other on the same GPUs: by the tasks' own stamps, nobody gets what another has.
 //!
-//! `GPUYARD_TEST_SECONDS` says for about how many seconds each story has work; it is little by default.
-use crate::yard::{Block, Config, MULTI, SINGLE, Yard, packed_memory_fits, task, whole_leases_never_overlap};
+//! `GPUYARD_TEST_SECONDS` says for about how many seconds each story has work; `GPUYARD_TEST_SEED` chooses it.
+use crate::yard::{
+    Block, Config, Dice, MULTI, SINGLE, Yard, packed_memory_fits, task, wait_for, whole_leases_never_overlap,
+};
 
 const GPUS: u32 = 4;
 const CARD: f64 = 24.0;
@@ -12,20 +14,7 @@ fn seconds() -> u64 {
     std::env::var("GPUYARD_TEST_SECONDS")
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(4)
-}
-
-/// Numbers that look random, and are the same each time (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % sides
-    }
+        .unwrap_or(15)
 }
 
 /// Many short tasks in some queues, of random demands.
@@ -46,7 +35,7 @@ fn random(name: &str, dice: &mut Dice, count: u64, several: bool, packed: bool) 
     (0..count).map(block).collect()
 }
 
-/// Two schedulers in one root and one in another; returns when all have done everything.
+/// Two schedulers in one root, and a daemon in another with a third; returns when all have done everything.
 fn struggle(packed: bool) -> Yard {
     let yard = Yard::new(&format!("{GPUS}x{CARD}GiB"));
     let other = yard.beside();
@@ -54,12 +43,11 @@ fn struggle(packed: bool) -> Yard {
     if packed {
         rules.extend([("maximize_resource_utilization", "true"), ("memory_save_mode", "false")]);
     }
-    let mut dice = Dice(if packed { 2 } else { 1 });
+    let mut dice = Dice::new("GPUYARD_TEST_SEED");
     let count = seconds() * TASKS_A_SECOND;
     let work = format!("\"{}\"", yard.work.display());
     // All tasks work, and leave their stamps, in one folder.
     rules.push(("work_dir", work.as_str()));
-    let mut schedulers = Vec::new();
     let mut wanted = 0;
     let sides: [(&Yard, Config, u64); 3] = [
         (&yard, SINGLE, count / 2),
@@ -74,12 +62,23 @@ fn struggle(packed: bool) -> Yard {
         yard.commands(config, &random(&name, &mut dice, count, config.0 == "multi", packed));
         wanted += count;
     }
-    for (yard, config, _) in sides {
-        schedulers.push(yard.schedule(config));
+    let mut schedulers = [SINGLE, MULTI].map(|config| yard.schedule(config));
+    let daemon = other.serve();
+    daemon.begin(SINGLE);
+    // As long as tasks end, it is not over, however long it takes.
+    let mut ended = 0;
+    while ended < wanted {
+        ended = wait_for("another task ends", || {
+            let now = yard.marks().iter().filter(|mark| mark.event == "end").count() as u64;
+            (now > ended).then_some(now)
+        });
     }
     for scheduler in &mut schedulers {
         assert_eq!(scheduler.wait(), 0, "{}", scheduler.output());
     }
+    other.wait_run(SINGLE, "the daemon's scheduler is done", |run| {
+        run["state"] == "completed"
+    });
     let mut names = yard.order();
     let starts = names.len() as u64;
     names.sort_unstable();

@@ -8,6 +8,8 @@ mod cli;
 mod contention;
 mod crash;
 mod daemon;
+mod deaths;
+mod disk;
 mod edits;
 mod nvml;
 mod retries;

@@ -1,4 +1,5 @@
 //! A yard: a root folder, a host folder, a work folder and simulated GPUs of a test's own, and all that runs in them.
+mod dice;
 mod files;
 mod http;
 mod marks;
@@ -17,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use dice::Dice;
 pub(crate) use files::{Block, task};
 pub(crate) use http::free_port;
 pub(crate) use marks::{Mark, packed_memory_fits, ticks_without_gap, whole_leases_never_overlap};

@@ -4,6 +4,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus},
     sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -54,6 +55,17 @@ impl Program {
     pub(crate) fn kill(&mut self) {
         self.signal(SIGKILL);
         self.status = Some(self.child.wait().unwrap());
+    }
+
+    /// kill -9 once it has written so many bytes more, wherever it is then; or once it has ended.
+    pub(crate) fn kill_after_writing(&mut self, bytes: u64) {
+        let from = written(self.pid()).unwrap_or_default();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        // Without naps, so that the moment is the one that was meant. A scheduler that writes no more waits for something.
+        while self.runs() && written(self.pid()).is_some_and(|now| now < from + bytes) && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        self.kill();
     }
 
     /// Whether it runs.
