@@ -72,25 +72,21 @@ pub(crate) fn read_peak(folder: &Path) -> Option<Bytes> {
 pub(crate) fn write_spec(folder: &Path, spec: &AttemptSpec) -> Result<(), ExecError> {
     let path = folder.join(ATTEMPT_FILE);
     let bytes = to_bytes(spec);
-    let mut done = replace(folder, ATTEMPT_FILE, &bytes, false);
+    let mut done = put(folder, ATTEMPT_FILE, &bytes);
     if matches!(&done, Err(e) if e.kind() == io::ErrorKind::NotFound) {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(folder)
             .map_err(ExecError::io("make", "attempt folder", folder))?;
-        done = replace(folder, ATTEMPT_FILE, &bytes, false);
+        done = put(folder, ATTEMPT_FILE, &bytes);
     }
     done.map_err(ExecError::io("write", "attempt", path))
 }
 
-/// Writes `start.json`, not synced.
+/// Writes `start.json`, not synced. Torn, it says that the command was not let go, which is true.
 pub(crate) fn write_start(folder: &Path, record: &StartRecord) -> Result<(), ExecError> {
-    replace(folder, START_FILE, &to_bytes(record), false).map_err(ExecError::io(
-        "write",
-        "start record",
-        folder.join(START_FILE),
-    ))
+    put(folder, START_FILE, &to_bytes(record)).map_err(ExecError::io("write", "start record", folder.join(START_FILE)))
 }
 
 /// Writes `exit.json`; when this returns, it is durable.
@@ -126,7 +122,7 @@ fn read<T: DeserializeOwned>(path: &Path, object: &'static str) -> Result<Option
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(ExecError::io("open", object, path)(e)),
     };
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(4096);
     file.take(LARGEST)
         .read_to_end(&mut bytes)
         .map_err(ExecError::io("read", object, path))?;
@@ -137,6 +133,21 @@ fn read<T: DeserializeOwned>(path: &Path, object: &'static str) -> Result<Option
             path: path.to_owned(),
             message: e.to_string(),
         })
+}
+
+/// Writes a file that nobody reads before we say so; where there is one already, the whole of it at once. The first of
+/// its name is spared the rename: this lies between a task's end and the next one's start.
+fn put(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(folder.join(name))
+    {
+        Ok(mut file) => file.write_all(bytes),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => replace(folder, name, bytes, false),
+        Err(e) => Err(e),
+    }
 }
 
 /// Puts a whole file in the place of what is there, in one step; `durable`: it is on disk when this returns.

@@ -299,3 +299,10 @@ pub(crate) fn python() -> Option<&'static str> {
     }
     there.then_some("/usr/bin/python3")
 }
+
+impl Drop for Yard {
+    /// Some tests leave a fallen lease behind, and its cgroup with it.
+    fn drop(&mut self) {
+        let _ = self.host.clear_fallen();
+    }
+}
