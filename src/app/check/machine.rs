@@ -242,7 +242,7 @@ pub(super) fn conda(files: &Files, lang: Lang, findings: &mut Findings) {
     let Some(script) = script else {
         findings.odd(
             "conda",
-            &place,
+            place,
             lang.pick(
                 "the command uses conda, and conda.sh was not found",
                 "命令使用了 conda，但找不到 conda.sh",
