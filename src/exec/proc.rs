@@ -29,13 +29,23 @@ impl Stat {
     }
 }
 
-/// Reads `/proc/PID/stat`; `None` when there is no such process.
-pub(crate) fn stat(pid: i32) -> Option<Stat> {
+/// What a file of a process says; `Ok(None)` when the process is gone, or will not show it. Any other error (no
+/// descriptor left, say) must not be taken for that: who cannot look does not know that nothing lives.
+fn read<T>(done: io::Result<T>) -> io::Result<Option<T>> {
+    match done {
+        Ok(value) => Ok(Some(value)),
+        Err(e) if e.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Reads `/proc/PID/stat`; `Ok(None)` when there is no such process.
+pub(crate) fn stat(pid: i32) -> io::Result<Option<Stat>> {
     // Longer than any stat line; read with one call and without allocating.
     let mut buffer = [0u8; 1024];
-    let mut file = fs::File::open(format!("/proc/{pid}/stat")).ok()?;
-    let length = file.read(&mut buffer).ok()?;
-    parse_stat(&buffer[..length])
+    let length = fs::File::open(format!("/proc/{pid}/stat")).and_then(|mut file| file.read(&mut buffer));
+    Ok(read(length)?.and_then(|length| parse_stat(&buffer[..length])))
 }
 
 fn parse_stat(line: &[u8]) -> Option<Stat> {
@@ -57,14 +67,14 @@ fn parse_stat(line: &[u8]) -> Option<Stat> {
 }
 
 /// All processes of this pid namespace.
-pub(crate) fn all() -> Vec<Stat> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .filter_map(|entry| stat(entry.file_name().to_str()?.parse().ok()?))
-        .collect()
+pub(crate) fn all() -> io::Result<Vec<Stat>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        if let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) {
+            all.extend(stat(pid)?);
+        }
+    }
+    Ok(all)
 }
 
 /// Whose process it is; `None` when it is gone.
@@ -84,22 +94,19 @@ pub(crate) enum Key {
 }
 
 /// Reads a process's key out of its environment.
-pub(crate) fn key(pid: i32) -> Key {
-    match fs::read(format!("/proc/{pid}/environ")) {
-        Ok(environ) => environ
-            .split(|&b| b == 0)
-            .find_map(|entry| entry.strip_prefix(KEY.as_bytes())?.strip_prefix(b"="))
-            .map_or(Key::Absent, |value| {
-                Key::Is(String::from_utf8_lossy(value).into_owned())
-            }),
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Key::Hidden,
-        Err(_) => Key::Absent,
-    }
+pub(crate) fn key(pid: i32) -> io::Result<Key> {
+    let environ = match fs::read(format!("/proc/{pid}/environ")) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Ok(Key::Hidden),
+        done => read(done)?.unwrap_or_default(),
+    };
+    let value = |entry: &[u8]| Some(entry.strip_prefix(KEY.as_bytes())?.strip_prefix(b"=")?.to_owned());
+    let found = environ.split(|&b| b == 0).find_map(value);
+    Ok(found.map_or(Key::Absent, |id| Key::Is(String::from_utf8_lossy(&id).into_owned())))
 }
 
 /// The process's cgroup (v2), below its mount.
-pub(crate) fn cgroup(pid: i32) -> Option<String> {
-    cgroup_of(&fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)
+pub(crate) fn cgroup(pid: i32) -> io::Result<Option<String>> {
+    Ok(read(fs::read_to_string(format!("/proc/{pid}/cgroup")))?.and_then(|text| cgroup_of(&text)))
 }
 
 /// The v2 line of a `/proc/PID/cgroup`.
@@ -109,14 +116,29 @@ pub(crate) fn cgroup_of(text: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Whether the process has this file open.
-pub(crate) fn holds_open(pid: i32, path: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else {
-        return false;
+/// Whether the process has inherited a descriptor of this file for writing. Who only looks at it has it open for
+/// reading, and who locks it keeps it from its children.
+pub(crate) fn inherited(pid: i32, path: &Path) -> io::Result<bool> {
+    let Some(entries) = read(fs::read_dir(format!("/proc/{pid}/fd")))? else {
+        return Ok(false);
     };
-    entries
-        .flatten()
-        .any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == path))
+    for entry in entries {
+        let Some(entry) = read(entry)? else { continue };
+        if read(fs::read_link(entry.path()))?.is_some_and(|target| target == path) {
+            let info = format!("/proc/{pid}/fdinfo/{}", entry.file_name().to_string_lossy());
+            let flags = read(fs::read_to_string(info))?.and_then(|info| flags_of(&info));
+            if flags.is_some_and(|f| f & libc::O_ACCMODE == libc::O_RDWR && f & libc::O_CLOEXEC == 0) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// The line `flags:` of an fdinfo, octal.
+fn flags_of(info: &str) -> Option<i32> {
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
+    i32::from_str_radix(flags.trim(), 8).ok()
 }
 
 #[cfg(test)]
@@ -143,9 +165,9 @@ mod unit {
 
     #[test]
     fn this_process_can_be_read() {
-        let own = stat(std::process::id() as i32).unwrap();
+        let own = stat(std::process::id() as i32).unwrap().unwrap();
         assert_eq!(own.parent, std::os::unix::process::parent_id() as i32);
         assert!(!own.is_dead());
-        assert!(all().contains(&own) || all().iter().any(|s| s.pid == own.pid));
+        assert!(all().unwrap().iter().any(|s| s.pid == own.pid));
     }
 }

@@ -4,11 +4,25 @@ use std::path::{Path, PathBuf};
 /// Below the base, for bash.
 const SCRIPT: &str = "etc/profile.d/conda.sh";
 /// Where people install it, below their home.
-const IN_HOME: [&str; 8] =
-    ["miniconda3", "anaconda3", "miniforge3", "mambaforge", "miniconda", "anaconda", "micromamba", ".conda"];
+const IN_HOME: [&str; 8] = [
+    "miniconda3",
+    "anaconda3",
+    "miniforge3",
+    "mambaforge",
+    "miniconda",
+    "anaconda",
+    "micromamba",
+    ".conda",
+];
 /// Where administrators install it.
-const ON_HOST: [&str; 6] =
-    ["/opt/conda", "/opt/miniconda3", "/opt/anaconda3", "/opt/miniforge3", "/usr/local/anaconda3", "/usr/local/miniconda3"];
+const ON_HOST: [&str; 6] = [
+    "/opt/conda",
+    "/opt/miniconda3",
+    "/opt/anaconda3",
+    "/opt/miniforge3",
+    "/usr/local/anaconda3",
+    "/usr/local/miniconda3",
+];
 
 /// Whether a command wants conda: it has the word `conda` or `mamba` in it.
 pub fn is_wanted(command: &str) -> bool {
@@ -30,7 +44,9 @@ pub fn script(rules_base: Option<&Path>, conda_exe: Option<&Path>, home: Option<
         let text = gpuyard_store::file::read_bounded(&home.join(".bashrc"), 1 << 20).ok()?;
         base_in_bashrc(&String::from_utf8_lossy(&text))
     });
-    let in_home = home.into_iter().flat_map(|home| IN_HOME.iter().map(move |name| home.join(name)));
+    let in_home = home
+        .into_iter()
+        .flat_map(|home| IN_HOME.iter().map(move |name| home.join(name)));
     rules_base
         .map(Path::to_owned)
         .into_iter()
@@ -44,11 +60,13 @@ pub fn script(rules_base: Option<&Path>, conda_exe: Option<&Path>, home: Option<
 
 /// The base in the block that `conda init` writes: `__conda_setup="$('/home/u/miniconda3/bin/conda' 'shell.bash' …`.
 fn base_in_bashrc(text: &str) -> Option<PathBuf> {
-    text.lines().filter(|line| !line.trim_start().starts_with('#')).find_map(|line| {
-        let end = line.find("/bin/conda")?;
-        let start = line[..end].rfind(['\'', '"', '(', ' ', '=']).map_or(0, |at| at + 1);
-        Some(PathBuf::from(&line[start..end])).filter(|base| base.is_absolute())
-    })
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .find_map(|line| {
+            let end = line.find("/bin/conda")?;
+            let start = line[..end].rfind(['\'', '"', '(', ' ', '=']).map_or(0, |at| at + 1);
+            Some(PathBuf::from(&line[start..end])).filter(|base| base.is_absolute())
+        })
 }
 
 #[cfg(test)]
@@ -57,7 +75,12 @@ mod tests {
 
     #[test]
     fn only_the_word_counts() {
-        for wanted in ["conda activate x && python y", "source a; mamba run b", "/opt/conda/bin/python", "conda"] {
+        for wanted in [
+            "conda activate x && python y",
+            "source a; mamba run b",
+            "/opt/conda/bin/python",
+            "conda",
+        ] {
             assert!(is_wanted(wanted), "{wanted}");
         }
         for not in ["python secondary.py", "anaconda-project", "condas", "miniconda3", ""] {
@@ -67,7 +90,8 @@ mod tests {
 
     #[test]
     fn the_base_is_read_from_what_conda_init_wrote() {
-        let text = "# >>> conda initialize >>>\n__conda_setup=\"$('/home/u/miniconda3/bin/conda' 'shell.bash' 'hook')\"\n";
+        let text =
+            "# >>> conda initialize >>>\n__conda_setup=\"$('/home/u/miniconda3/bin/conda' 'shell.bash' 'hook')\"\n";
         assert_eq!(base_in_bashrc(text), Some("/home/u/miniconda3".into()));
         assert_eq!(base_in_bashrc("# /home/u/x/bin/conda\n"), None);
         assert_eq!(base_in_bashrc("alias conda=/opt/c/bin/conda"), Some("/opt/c".into()));

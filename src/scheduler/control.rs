@@ -44,7 +44,9 @@ pub(crate) fn listen(path: &Path) -> io::Result<mpsc::Receiver<Call>> {
 }
 
 async fn serve(stream: UnixStream, calls: mpsc::Sender<Call>) {
-    let same_user = stream.peer_cred().is_ok_and(|peer| peer.uid() == nix::unistd::Uid::effective().as_raw());
+    let same_user = stream
+        .peer_cred()
+        .is_ok_and(|peer| peer.uid() == nix::unistd::Uid::effective().as_raw());
     if !same_user {
         return;
     }
@@ -55,7 +57,9 @@ async fn serve(stream: UnixStream, calls: mpsc::Sender<Call>) {
         Ok(Ok(length)) if length > 0 => match serde_json::from_str(&line) {
             Ok(ControlRequest::Ping) => ControlResponse::Done,
             Ok(request) => ask(request, &calls).await,
-            Err(error) => ControlResponse::Invalid { message: error.to_string() },
+            Err(error) => ControlResponse::Invalid {
+                message: error.to_string(),
+            },
         },
         _ => return,
     };
@@ -67,7 +71,9 @@ async fn serve(stream: UnixStream, calls: mpsc::Sender<Call>) {
 }
 
 async fn ask(request: ControlRequest, calls: &mpsc::Sender<Call>) -> ControlResponse {
-    let gone = || ControlResponse::Conflict { message: "the scheduler is ending".into() };
+    let gone = || ControlResponse::Conflict {
+        message: "the scheduler is ending".into(),
+    };
     let (answer, answered) = oneshot::channel();
     if calls.send((request, answer)).await.is_err() {
         return gone();

@@ -69,11 +69,22 @@ mod tests {
 
     #[test]
     fn each_vendor_has_its_own_variable_and_rules_cannot_move_gpus() {
-        let gpu = |index, vendor| (GpuRef { index, uuid: GpuUuid(format!("u{index}")) }, vendor);
+        let gpu = |index, vendor| {
+            (
+                GpuRef {
+                    index,
+                    uuid: GpuUuid(format!("u{index}")),
+                },
+                vendor,
+            )
+        };
         let gpus = [gpu(3, Vendor::Nvidia), gpu(1, Vendor::Nvidia), gpu(0, Vendor::Amd)];
         let uni_id = UniId("k".into());
         let place = Place {
-            config: ConfigKey { mode: Mode::Multi, index: 2 },
+            config: ConfigKey {
+                mode: Mode::Multi,
+                index: 2,
+            },
             queue: QueueId(7),
             process_index: 1,
             attempt: 4,

@@ -25,7 +25,11 @@ impl Journal {
         let mut run = machine.shown(Lang::En, clock::now());
         let store = Store::create(&root.state_dir(), &mut run)?;
         machine.set_generation(run.generation);
-        Ok(Journal { machine, store, behind: false })
+        Ok(Journal {
+            machine,
+            store,
+            behind: false,
+        })
     }
 
     /// Goes on with the record of a run whose scheduler is gone.
@@ -34,7 +38,11 @@ impl Journal {
         for finding in &loaded.findings {
             tracing::warn!("{finding}");
         }
-        let mut journal = Journal { machine: replay(loaded.snapshot, &loaded.events), store, behind: false };
+        let mut journal = Journal {
+            machine: replay(loaded.snapshot, &loaded.events),
+            store,
+            behind: false,
+        };
         if journal.store.is_broken() {
             journal.save()?;
         }
@@ -77,7 +85,11 @@ impl Journal {
     }
 
     fn entry(&self, event: Event) -> Entry {
-        Entry { seq: self.machine.run().seq + 1, at: clock::now(), event }
+        Entry {
+            seq: self.machine.run().seq + 1,
+            at: clock::now(),
+            event,
+        }
     }
 
     /// Rewrites the snapshot if that is due.

@@ -5,11 +5,7 @@ use gpuyard_core::{
     model::{Bytes, Now, Rules, Seconds, Snapshot, UniId},
     policy::LeaseView,
 };
-use gpuyard_exec::{
-    ExecError,
-    host::HostFolder,
-    lease::LeaseLife,
-};
+use gpuyard_exec::{ExecError, host::HostFolder, lease::LeaseLife};
 use gpuyard_gpu::{GpuReader, GpuSource, SourceError, Window};
 
 /// A driver that takes longer is taken for hung, and what it would have said for unreadable.
@@ -29,14 +25,20 @@ pub(crate) struct Observer {
 
 impl Observer {
     pub(crate) fn new(source: Box<dyn GpuSource>) -> Observer {
-        Observer { reader: GpuReader::spawn(source), window: Window::new(SPAN), peaks: HashMap::new(), risen: Vec::new() }
+        Observer {
+            reader: GpuReader::spawn(source),
+            window: Window::new(SPAN),
+            peaks: HashMap::new(),
+            risen: Vec::new(),
+        }
     }
 
     /// All GPUs as they are now, with their recent means.
     pub(crate) fn look(&mut self, rules: &Rules, now: Now) -> Result<Snapshot, SourceError> {
         let reading = self.reader.read(now, PATIENCE)?;
         let mut snapshot = Arc::unwrap_or_clone(reading);
-        self.window.push(&mut snapshot, Bytes((rules.ignore_processes_below * MIB) as u64));
+        self.window
+            .push(&mut snapshot, Bytes((rules.ignore_processes_below * MIB) as u64));
         self.note_peaks(&snapshot);
         Ok(snapshot)
     }
@@ -49,7 +51,10 @@ impl Observer {
     /// Attempts of which more was seen than ever before, with what was seen.
     pub(crate) fn take_risen(&mut self) -> Vec<(UniId, Bytes)> {
         let risen = std::mem::take(&mut self.risen);
-        risen.into_iter().filter_map(|id| self.peaks.get(&id).map(|&peak| (id.clone(), peak))).collect()
+        risen
+            .into_iter()
+            .filter_map(|id| self.peaks.get(&id).map(|&peak| (id.clone(), peak)))
+            .collect()
     }
 
     fn note_peaks(&mut self, snapshot: &Snapshot) {

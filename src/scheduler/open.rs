@@ -57,7 +57,17 @@ pub(crate) enum Opened {
 
 /// Brings a scheduler up. Its first state is on disk when this returns.
 pub(crate) fn open(options: Options) -> Result<Opened, Refusal> {
-    let Options { root, host, config, start, source, exe, conda_exe, home, announce: _ } = options;
+    let Options {
+        root,
+        host,
+        config,
+        start,
+        source,
+        exe,
+        conda_exe,
+        home,
+        announce: _,
+    } = options;
     gpuyard_exec::become_subreaper().map_err(anyhow::Error::from)?;
     let place = Place::take(&host, root.path(), &config.to_string()).map_err(|error| match error {
         held @ PlaceError::Held { .. } => Refusal::Held(held),
@@ -123,8 +133,16 @@ pub(crate) fn open(options: Options) -> Result<Opened, Refusal> {
             }
             let mut journal = Journal::resume(&root, &machine.run().run_id).map_err(unusable)?;
             let by_person = start == Start::Resume;
-            journal.record_synced(Event::Opened { scheduler: me, by_person }).map_err(Refusal::Failed)?;
-            journal.record(Event::RulesRead { retry: rules.retry_config.clone(), on_failure: rules.on_failure });
+            journal
+                .record_synced(Event::Opened {
+                    scheduler: me,
+                    by_person,
+                })
+                .map_err(Refusal::Failed)?;
+            journal.record(Event::RulesRead {
+                retry: rules.retry_config.clone(),
+                on_failure: rules.on_failure,
+            });
             journal.record(Event::FileRead { queues });
             journal
         }
@@ -137,7 +155,9 @@ pub(crate) fn open(options: Options) -> Result<Opened, Refusal> {
     journal.save().map_err(unusable)?;
     host.clear_fallen().map_err(anyhow::Error::from)?;
 
-    let socket = host.socket_path(root.path(), &config.to_string()).map_err(anyhow::Error::from)?;
+    let socket = host
+        .socket_path(root.path(), &config.to_string())
+        .map_err(anyhow::Error::from)?;
     let calls = control::listen(&socket)
         .map_err(|error| Refusal::Unusable(format!("the control socket cannot be made: {error}")))?;
     let conda_sh = conda::script(rules.conda_base.as_deref(), conda_exe.as_deref(), home.as_deref());
@@ -186,21 +206,22 @@ fn run_id(config: ConfigKey) -> RunId {
 }
 
 /// Closes an older run of the same command file: what it left running is this run's now.
-fn hand_over(
-    root: &gpuyard_store::Root,
-    machine: &Machine,
-    by: &RunId,
-) -> Result<(), gpuyard_store::StoreError> {
+fn hand_over(root: &gpuyard_store::Root, machine: &Machine, by: &RunId) -> Result<(), gpuyard_store::StoreError> {
     let live: Vec<_> = machine.running().map(|task| task.task_id.clone()).collect();
     if machine.run().state.is_over() && live.is_empty() {
         return Ok(());
     }
     let mut journal = Journal::resume(root, &machine.run().run_id)?;
     for task_id in live {
-        journal.record(Event::TakenOver { task_id, by: by.clone() });
+        journal.record(Event::TakenOver {
+            task_id,
+            by: by.clone(),
+        });
     }
     if !journal.machine().run().state.is_over() {
-        journal.record(Event::Closed { state: gpuyard_core::queue::RunState::Interrupted });
+        journal.record(Event::Closed {
+            state: gpuyard_core::queue::RunState::Interrupted,
+        });
     }
     journal.save()
 }
@@ -209,7 +230,9 @@ fn hand_over(
 fn recover(journal: &mut Journal, executor: &mut LocalExecutor, root: &gpuyard_store::Root) -> Result<(), Refusal> {
     let live: Vec<_> = live_attempts(journal.machine().run());
     for (task_id, uni_id, folder, known) in live {
-        let found = executor.recover(&uni_id, &root.path().join(&folder)).map_err(anyhow::Error::from)?;
+        let found = executor
+            .recover(&uni_id, &root.path().join(&folder))
+            .map_err(anyhow::Error::from)?;
         tracing::info!(%task_id, %uni_id, ?found, "an attempt of before");
         let ended = |outcome, started_at, finished_at| Event::Ended {
             task_id: task_id.clone(),
@@ -231,7 +254,12 @@ fn recover(journal: &mut Journal, executor: &mut LocalExecutor, root: &gpuyard_s
     Ok(())
 }
 
-type Live = (gpuyard_core::model::TaskId, UniId, String, Option<gpuyard_core::model::ProcessIdentity>);
+type Live = (
+    gpuyard_core::model::TaskId,
+    UniId,
+    String,
+    Option<gpuyard_core::model::ProcessIdentity>,
+);
 
 fn live_attempts(run: &Run) -> Vec<Live> {
     run.queues
@@ -239,7 +267,12 @@ fn live_attempts(run: &Run) -> Vec<Live> {
         .flat_map(|queue| &queue.processes)
         .filter_map(|task| {
             let live = task.live.as_ref()?;
-            Some((task.task_id.clone(), live.uni_id.clone(), live.folder.clone(), live.runner.clone()))
+            Some((
+                task.task_id.clone(),
+                live.uni_id.clone(),
+                live.folder.clone(),
+                live.runner.clone(),
+            ))
         })
         .collect()
 }

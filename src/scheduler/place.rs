@@ -2,18 +2,11 @@
 use std::collections::BTreeSet;
 
 use gpuyard_core::{
-    model::{
-        AttemptSpec, Claim, Outcome, Reason, TaskId, UniId, Vendor, Lease, Snapshot,
-    },
+    model::{AttemptSpec, Claim, Lease, Outcome, Reason, Snapshot, TaskId, UniId, Vendor},
     policy::{LeaseView, Placement, Plan, Request, decide},
     queue::{ClassReason, Event},
 };
-use gpuyard_exec::{
-    clock,
-    executor::Executor,
-    identity,
-    lease::TakeError,
-};
+use gpuyard_exec::{clock, executor::Executor, identity, lease::TakeError};
 
 use crate::{conda, environment, observe, work::Scheduler};
 
@@ -62,7 +55,10 @@ impl Scheduler {
                 now: now.mono,
             });
             if !self.apply(&plan, &snapshot) {
-                let kinds = heads.iter().map(|head| (&head.task, (head.gpu_count, head.memory))).collect();
+                let kinds = heads
+                    .iter()
+                    .map(|head| (&head.task, (head.gpu_count, head.memory)))
+                    .collect();
                 return self.explain(&plan, &kinds);
             }
         }
@@ -82,8 +78,12 @@ impl Scheduler {
     }
 
     fn place(&mut self, placement: &Placement, snapshot: &Snapshot, taken: &[LeaseView]) -> Placed {
-        let Some(task) = self.journal.machine().task(&placement.task).cloned() else { return Placed::Void };
-        let Some(queue) = self.journal.machine().queue_of(&placement.task) else { return Placed::Void };
+        let Some(task) = self.journal.machine().task(&placement.task).cloned() else {
+            return Placed::Void;
+        };
+        let Some(queue) = self.journal.machine().queue_of(&placement.task) else {
+            return Placed::Void;
+        };
         let run = self.journal.machine().run();
         let (run_id, node, owner) = (run.run_id.clone(), run.node.clone(), run.owner.clone());
         let uni_id = UniId(uuid::Uuid::now_v7().simple().to_string());
@@ -126,7 +126,12 @@ impl Scheduler {
             gpus: placement.gpus.clone(),
         };
         if let Err(error) = self.record_synced(intent) {
-            self.trouble("journal", Some(format!("nothing is started while the state cannot be written: {error:#}")));
+            self.trouble(
+                "journal",
+                Some(format!(
+                    "nothing is started while the state cannot be written: {error:#}"
+                )),
+            );
             return Placed::Blocked;
         }
         self.trouble("journal", None);
@@ -187,9 +192,17 @@ impl Scheduler {
                 self.record(Event::Launched { task_id, runner });
             }
             Err(error) => {
-                let outcome = Outcome::NotStarted { message: error.to_string() };
+                let outcome = Outcome::NotStarted {
+                    message: error.to_string(),
+                };
                 tracing::error!(%task_id, attempt, error = %error, "attempt could not be started");
-                self.record(Event::Ended { task_id, outcome, started_at: None, finished_at: None, peak_memory: None });
+                self.record(Event::Ended {
+                    task_id,
+                    outcome,
+                    started_at: None,
+                    finished_at: None,
+                    peak_memory: None,
+                });
             }
         }
         Placed::Done(LeaseView::from(&lease))
@@ -201,14 +214,28 @@ impl Scheduler {
         let mut heads: Vec<(TaskId, Reason)> = Vec::new();
         // The last of a kind stands for those of it that the decision was not asked about.
         for (task, reason) in plan.wait.iter().rev() {
-            let Some(&(gpu_count, memory)) = kinds.get(task) else { continue };
-            match classes.iter().find(|class| (class.gpu_count, class.memory) == (gpu_count, memory)) {
-                None => classes.push(ClassReason { gpu_count, memory, reason: reason.clone() }),
+            let Some(&(gpu_count, memory)) = kinds.get(task) else {
+                continue;
+            };
+            match classes
+                .iter()
+                .find(|class| (class.gpu_count, class.memory) == (gpu_count, memory))
+            {
+                None => classes.push(ClassReason {
+                    gpu_count,
+                    memory,
+                    reason: reason.clone(),
+                }),
                 Some(class) if class.reason != *reason => heads.push((task.clone(), reason.clone())),
                 Some(_) => {}
             }
         }
-        let warnings = plan.figures.warnings.iter().map(|w| w.text(gpuyard_core::model::Lang::En)).collect();
+        let warnings = plan
+            .figures
+            .warnings
+            .iter()
+            .map(|w| w.text(gpuyard_core::model::Lang::En))
+            .collect();
         self.warn("gpus", warnings);
         self.say(classes, heads, plan.figures.competed.clone());
     }
@@ -221,7 +248,11 @@ impl Scheduler {
         let kinds: BTreeSet<_> = heads.iter().map(|head| (head.gpu_count, head.memory)).collect();
         let classes = kinds
             .into_iter()
-            .map(|(gpu_count, memory)| ClassReason { gpu_count, memory, reason: Reason::GpusUnreadable })
+            .map(|(gpu_count, memory)| ClassReason {
+                gpu_count,
+                memory,
+                reason: Reason::GpusUnreadable,
+            })
             .collect();
         self.say(classes, Vec::new(), Vec::new());
     }
@@ -230,18 +261,31 @@ impl Scheduler {
         let run = self.journal.machine().run();
         let same = run.class_reasons == classes && run.head_reasons == heads && run.gpus_available == gpus_available;
         if !same {
-            self.record(Event::Decided { classes, heads, gpus_available });
+            self.record(Event::Decided {
+                classes,
+                heads,
+                gpus_available,
+            });
         }
     }
 
     /// Shows what is odd and does not stop the run.
     pub(crate) fn warn(&mut self, about: &str, warnings: Vec<String>) {
-        let said = self.journal.machine().run().warnings.get(about).map_or(&[][..], Vec::as_slice);
+        let said = self
+            .journal
+            .machine()
+            .run()
+            .warnings
+            .get(about)
+            .map_or(&[][..], Vec::as_slice);
         if said != warnings.as_slice() {
             for warning in &warnings {
                 tracing::warn!("{warning}");
             }
-            self.record(Event::Warned { about: about.to_owned(), warnings });
+            self.record(Event::Warned {
+                about: about.to_owned(),
+                warnings,
+            });
         }
     }
 
@@ -260,7 +304,9 @@ impl Scheduler {
 /// taken for placements before it in the same plan.
 fn expected(placement: &Placement, lease: &Lease, taken: &[LeaseView]) -> Vec<UniId> {
     let gpus: BTreeSet<_> = lease.claims.iter().map(|claim| &claim.gpu).collect();
-    let own = taken.iter().filter(|view| view.claims.iter().any(|claim| gpus.contains(&claim.gpu)));
+    let own = taken
+        .iter()
+        .filter(|view| view.claims.iter().any(|claim| gpus.contains(&claim.gpu)));
     let mut ids = placement.expected.clone();
     ids.extend(own.map(|view| view.uni_id.clone()));
     ids

@@ -33,7 +33,11 @@ impl Scheduler {
         let (retry, on_failure) = (rules.retry_config.clone(), rules.on_failure);
         self.work_dir = self.root.work_dir(&rules);
         if rules.conda_base != self.rules.conda_base {
-            self.conda_sh = conda::script(rules.conda_base.as_deref(), self.conda_exe.as_deref(), self.home.as_deref());
+            self.conda_sh = conda::script(
+                rules.conda_base.as_deref(),
+                self.conda_exe.as_deref(),
+                self.home.as_deref(),
+            );
         }
         self.rules = rules;
         let run = self.journal.machine().run();
@@ -75,9 +79,22 @@ pub(crate) fn findings(path: &Path, file: &CommandFile) -> Vec<String> {
     file.findings()
         .iter()
         .map(|finding| {
-            let kind = if finding.severity == Severity::Error { "error" } else { "warning" };
-            let left_out = if finding.skipped { " (this block is not run)" } else { "" };
-            format!("{}:{}: {kind}: {}{left_out}", path.display(), finding.line, finding.message.get(Lang::En))
+            let kind = if finding.severity == Severity::Error {
+                "error"
+            } else {
+                "warning"
+            };
+            let left_out = if finding.skipped {
+                " (this block is not run)"
+            } else {
+                ""
+            };
+            format!(
+                "{}:{}: {kind}: {}{left_out}",
+                path.display(),
+                finding.line,
+                finding.message.get(Lang::En)
+            )
         })
         .collect()
 }

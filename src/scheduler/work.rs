@@ -134,7 +134,9 @@ impl Scheduler {
                 | AttemptEvent::RunnerLost { uni_id }
                 | AttemptEvent::RunnerReplaced { uni_id, .. } => uni_id.clone(),
             };
-            let Some(task) = self.journal.machine().task_of_attempt(&uni_id) else { continue };
+            let Some(task) = self.journal.machine().task_of_attempt(&uni_id) else {
+                continue;
+            };
             let task_id = task.task_id.clone();
             let event = match event {
                 AttemptEvent::Ended { record, .. } => {
@@ -202,7 +204,9 @@ impl Scheduler {
     fn tell_peaks(&mut self) {
         for (uni_id, peak) in self.observer.take_risen() {
             let task = self.journal.machine().task_of_attempt(&uni_id);
-            let Some(live) = task.and_then(|task| task.live.as_ref()) else { continue };
+            let Some(live) = task.and_then(|task| task.live.as_ref()) else {
+                continue;
+            };
             if let Err(error) = tell_peak(&self.root.resolve(&live.folder), peak) {
                 tracing::debug!(%error, "the log will not tell peak GPU memory");
             }
@@ -215,8 +219,8 @@ impl Scheduler {
         let machine = self.journal.machine();
         let busy = machine.has_heads() || machine.running().next().is_some();
         let check = busy.then(|| self.looked.plus_millis(self.rules.check_time.millis()));
-        let mend = (self.journal.is_behind() || self.troubles.contains_key("journal"))
-            .then(|| now.mono.plus_millis(MEND));
+        let mend =
+            (self.journal.is_behind() || self.troubles.contains_key("journal")).then(|| now.mono.plus_millis(MEND));
         let wake = [
             check,
             mend,
@@ -232,7 +236,11 @@ impl Scheduler {
 
     /// Ends the run if it is over.
     fn finish(&mut self) -> Option<i32> {
-        let state = if self.detached { Some(RunState::Interrupted) } else { self.journal.machine().verdict() }?;
+        let state = if self.detached {
+            Some(RunState::Interrupted)
+        } else {
+            self.journal.machine().verdict()
+        }?;
         self.record(Event::Closed { state });
         if let Err(error) = self.journal.save() {
             // Nothing is lost: whoever starts next replays what was written and reads the exit records.
@@ -275,13 +283,17 @@ impl Scheduler {
         };
         match self.journal.machine().check(&event) {
             Err(gpuyard_core::queue::Refusal::NotFound) => ControlResponse::NotFound,
-            Err(refusal) => ControlResponse::Conflict { message: refusal.to_string() },
+            Err(refusal) => ControlResponse::Conflict {
+                message: refusal.to_string(),
+            },
             Ok(()) => match self.record_synced(event) {
                 Ok(()) => {
                     self.stirred = true;
                     ControlResponse::Done
                 }
-                Err(error) => ControlResponse::Conflict { message: format!("{error:#}") },
+                Err(error) => ControlResponse::Conflict {
+                    message: format!("{error:#}"),
+                },
             },
         }
     }

@@ -4,7 +4,10 @@ use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt};
 use nix::sys::signal::{SIGKILL, SIGTERM};
 use serde_json::{Value, json};
 
-use crate::yard::{SINGLE, Yard, alive, free_port, kill, task, ticks_without_gap, wait_for, wait_until};
+use crate::yard::{
+    GPUYARD, Program, SECRET, SINGLE, Yard, alive, free_port, kill, python, skip, task, ticks_without_gap, wait_for,
+    wait_until,
+};
 
 /// The first start makes what is missing, for its owner's eyes only, with a secret of its own.
 #[test]
@@ -28,6 +31,176 @@ fn the_first_start_makes_settings_that_only_the_owner_reads() {
     program.signal(SIGTERM);
     assert_eq!(program.wait(), 0, "{}", program.output());
     assert!(yard.instance(pid).is_none(), "it signs off");
+}
+
+/// On a terminal, and only there and then, the new secret is shown.
+#[test]
+fn a_new_secret_is_shown_on_a_terminal_once() {
+    let Some(python) = python() else {
+        return skip("there is no python3 to make a terminal");
+    };
+    let yard = Yard::new("1x24GiB");
+    let on_terminal = || {
+        let mut command = yard.command(&python);
+        command.args(["-c", "import pty, sys; pty.spawn(sys.argv[1:])", GPUYARD, "--root"]);
+        Program::start(
+            {
+                command.arg(&yard.root).arg("serve");
+                command
+            },
+            yard.base(),
+            "terminal",
+        )
+    };
+    let end = |mut terminal: Program| {
+        let text = fs::read(yard.root.join("logs/pid.json")).unwrap();
+        let file: Value = serde_json::from_slice(&text).unwrap();
+        kill(file["instances"][0]["pid"].as_i64().unwrap() as i32, SIGTERM);
+        terminal.wait();
+    };
+    let terminal = on_terminal();
+    terminal.says("control_setting.yaml");
+    let settings = yard.root.join("config/control_setting.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let secret = text
+        .lines()
+        .find_map(|line| line.strip_prefix("secret:"))
+        .unwrap()
+        .trim()
+        .trim_matches(['"', '\''])
+        .to_owned();
+    assert!(terminal.output().contains(&secret), "{}", terminal.output());
+    end(terminal);
+    let again = on_terminal();
+    again.says("control_setting.yaml");
+    assert!(
+        !again.output().contains(&secret),
+        "later starts name the file: {}",
+        again.output()
+    );
+    end(again);
+    let logs = fs::read_dir(yard.root.join("logs"))
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path());
+    for path in logs.filter(|path| path.is_file()) {
+        assert!(
+            !fs::read_to_string(&path).unwrap().contains(&secret),
+            "{} has the secret",
+            path.display()
+        );
+    }
+}
+
+/// `pid.json` says who serves this root and where, for as long as somebody does.
+#[test]
+fn the_pid_file_says_where_the_daemon_is() {
+    let yard = Yard::new("1x24GiB");
+    let mut daemon = yard.serve();
+    let instance = yard.instance(daemon.program.pid()).unwrap();
+    assert_eq!(
+        (&instance["instance"], &instance["port"], &instance["host"]),
+        (&json!(1), &json!(daemon.port), &json!("127.0.0.1")),
+        "{instance:#}"
+    );
+    let url = instance["url"].as_str().unwrap();
+    assert!(
+        url.starts_with("http://") && url.contains(&daemon.port.to_string()),
+        "{url}"
+    );
+    assert!(instance["start_time"].is_string() && instance["start_timestamp"].is_f64() && instance["ip"].is_string());
+    let dead = daemon.program.pid();
+    daemon.program.kill();
+    let next = yard.serve();
+    assert!(yard.instance(dead).is_none(), "the dead are struck off");
+    assert_eq!(yard.instance(next.program.pid()).unwrap()["instance"], 1);
+}
+
+/// A login turns the secret into a token, which does what the secret does until it is given back.
+#[test]
+fn a_login_lasts_until_the_logout() {
+    let yard = Yard::new("1x24GiB");
+    let daemon = yard.serve();
+    let wrong = daemon.post_as(None, "/api/auth/login", &json!({"password": "wrong"}));
+    assert_eq!(
+        (wrong.status, &wrong.body["success"]),
+        (401, &json!(false)),
+        "{wrong:?}"
+    );
+    let login = daemon.post_as(None, "/api/auth/login", &json!({"password": SECRET}));
+    assert_eq!((login.status, &login.body["success"]), (200, &json!(true)));
+    let token = login.body["token"].as_str().unwrap();
+    assert!(token != SECRET && login.body["expires_at"].is_string());
+    assert_eq!(daemon.get_as(Some(token), "/api/scheduler/state").status, 200);
+    assert_eq!(daemon.post_as(Some(token), "/api/auth/logout", &json!({})).status, 200);
+    assert_eq!(daemon.get_as(Some(token), "/api/scheduler/state").status, 401);
+}
+
+/// One task is skipped, stopped and tried again over HTTP; a run is drained, and goes on with `resume`.
+#[test]
+fn tasks_are_led_one_by_one_over_http() {
+    let yard = Yard::new("1x24GiB");
+    yard.commands(
+        SINGLE,
+        &[task(1, "hold a"), task(1, "run b"), task(1, "hold c"), task(1, "run d")],
+    );
+    let daemon = yard.serve();
+    daemon.begin(SINGLE);
+    yard.started("a");
+    let ids = [0, 1].map(|place| yard.task(SINGLE, 1, place)["task_id"].as_str().unwrap().to_owned());
+    let tell = |id: &str, action: &str| {
+        daemon
+            .post(&format!("/api/scheduler/tasks/{id}/{action}"), &json!({}))
+            .status
+    };
+    assert_eq!(tell(&ids[1], "skip"), 200);
+    assert_eq!((tell(&ids[0], "skip"), tell("ffffffff-9", "skip")), (409, 404));
+    assert_eq!(tell(&ids[0], "stop"), 200);
+    yard.wait_task(SINGLE, (1, 0), "a is stopped", |task| task["state"] == "stopped");
+    yard.started("c");
+    let drain = daemon.post("/api/scheduler/single/stop?config_index=0", &json!({"drain": true}));
+    assert_eq!(drain.status, 200, "{drain:?}");
+    yard.go("c");
+    wait_until("it has drained", || daemon.scheduler(SINGLE).is_none());
+    assert_eq!((yard.starts("b"), yard.starts("d")), (0, 0));
+    yard.go("a");
+    let resume = daemon.post("/api/scheduler/single/start?config_index=0", &json!({"resume": true}));
+    assert_eq!(resume.status, 200, "{resume:?}");
+    let run = yard.wait_run(SINGLE, "it comes to its end", |run| run["state"] == "completed");
+    assert_eq!(run["queues"]["1"]["processes"][1]["state"], "skipped");
+    assert_eq!(["a", "b", "c", "d"].map(|name| yard.starts(name)), [2, 0, 1, 1]);
+    let runs = daemon.get("/api/scheduler/runs?mode=single&config_index=0").body;
+    assert_eq!(runs["runs"].as_array().map(Vec::len), Some(1), "{runs:#}");
+}
+
+/// With `auto_resume: false` a scheduler that died stays dead, and its run is shown as interrupted.
+#[test]
+fn a_dead_scheduler_is_left_alone_when_the_rules_say_so() {
+    let yard = Yard::new("1x24GiB");
+    yard.rules(&[("auto_resume", "false")]);
+    yard.commands(SINGLE, &[task(1, "tick a"), task(1, "run b")]);
+    let mut daemon = yard.serve();
+    let pid = daemon.begin(SINGLE);
+    let mark = yard.started("a");
+    kill(pid, SIGKILL);
+    wait_until("it is missed", || daemon.scheduler(SINGLE).is_none());
+    // Nor is it taken up by the next daemon.
+    daemon.program.kill();
+    let daemon = yard.serve();
+    assert_eq!(
+        (daemon.scheduler(SINGLE), &yard.run(SINGLE)["state"]),
+        (None, &json!("interrupted"))
+    );
+    assert!(
+        alive(mark.pid) && yard.leases().len() == 1,
+        "its task goes on and keeps its GPU"
+    );
+    yard.go("a");
+    wait_until("its task is over", || yard.leases().is_empty());
+    let resume = daemon.post("/api/scheduler/single/start?config_index=0", &json!({"resume": true}));
+    assert_eq!(resume.status, 200, "{resume:?}");
+    yard.wait_run(SINGLE, "it comes to its end", |run| run["state"] == "completed");
+    assert_eq!((yard.starts("a"), yard.starts("b")), (1, 1));
 }
 
 /// The port is taken: the next free one, told in `pid.json`; the settings are not touched.

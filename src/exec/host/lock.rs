@@ -109,6 +109,6 @@ fn holder(file: &File) -> Option<i32> {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
         let held = fields.get(1) == Some(&"FLOCK") && fields.get(5) == Some(&place.as_str());
         let pid = fields.get(4)?.parse().ok().filter(|&pid| held && pid > 0)?;
-        proc::stat(pid).map(|s| s.pid)
+        proc::stat(pid).ok().flatten().map(|s| s.pid)
     })
 }
