@@ -140,6 +140,7 @@ fn a_login_lasts_until_the_logout() {
 #[test]
 fn tasks_are_led_one_by_one_over_http() {
     let yard = Yard::new("1x24GiB");
+    yard.rules(&[("on_failure", "continue")]);
     yard.commands(
         SINGLE,
         &[task(1, "hold a"), task(1, "run b"), task(1, "hold c"), task(1, "run d")],
