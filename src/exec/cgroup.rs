@@ -73,6 +73,12 @@ impl Cgroup {
         &self.path
     }
 
+    /// Removes it, once nothing is in it.
+    pub(crate) fn remove(&self) {
+        // An empty cgroup that stays behind is in nobody's way.
+        let _ = fs::remove_dir(&self.path);
+    }
+
     /// For `clone3`.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.folder.as_fd()
@@ -90,6 +96,12 @@ pub(crate) fn kill_all(below_mount: &Path) {
         // Not there, or an older kernel: what is to be killed is also found one by one.
         let _ = fs::write(at(&mount, below_mount).join("cgroup.kill"), "1");
     }
+}
+
+/// Whether a process is in it or below it. `false` where that cannot be told.
+pub(crate) fn is_populated(below_mount: &Path) -> bool {
+    let events = mount().and_then(|mount| fs::read_to_string(at(&mount, below_mount).join("cgroup.events")).ok());
+    events.is_some_and(|text| text.lines().any(|line| line == "populated 1"))
 }
 
 /// Removes it, once nothing is in it.

@@ -9,7 +9,10 @@ use gpuyard_core::model::ProcessIdentity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::{identity, proc::Stat};
+use crate::{
+    identity,
+    proc::{self, Stat},
+};
 
 /// One process, held by a descriptor: while this lives, its pid cannot mean another process to us.
 #[derive(Debug)]
@@ -42,7 +45,8 @@ impl Target {
             Err(e) => return Err(e.into()),
         };
         // Looked at after opening: if the start time is right now, the descriptor is that process's.
-        Ok((identity::start_ticks(pid) == Some(start_ticks)).then_some(Target { pid, start_ticks, fd }))
+        let found = proc::stat(pid)?.is_some_and(|stat| stat.start_ticks == start_ticks);
+        Ok(found.then_some(Target { pid, start_ticks, fd }))
     }
 
     /// The process of this identity; `Ok(None)` when it is gone, or not of this machine, boot and pid namespace.
@@ -113,13 +117,15 @@ impl AsFd for Target {
 
 /// Kills all that `find` finds, also what forks while it is being killed: everything is stopped first, until nothing
 /// new turns up, and then killed. Returns how many there were.
-pub(crate) fn stop_and_kill(mut find: impl FnMut() -> Vec<Stat>) -> usize {
+pub(crate) fn stop_and_kill(mut find: impl FnMut() -> io::Result<Vec<Stat>>) -> usize {
     /// A process cannot fork once it is stopped, so that each round leaves fewer that can.
     const ROUNDS: usize = 64;
     let mut seen = HashSet::new();
     let mut targets = Vec::new();
     for _ in 0..ROUNDS {
+        // Who cannot look any further kills what it has seen; the caller looks again.
         let new: Vec<Stat> = find()
+            .unwrap_or_default()
             .into_iter()
             .filter(|s| seen.insert((s.pid, s.start_ticks)))
             .collect();

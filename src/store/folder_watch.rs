@@ -71,7 +71,7 @@ mod tests {
     fn what_is_written_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let (sender, told) = mpsc::channel();
-        let _watch = FolderWatch::new(folder.path(), move || drop(sender.send(()))).unwrap();
+        let _watch = FolderWatch::new(folder.path(), move || sender.send(()).unwrap_or_default()).unwrap();
         std::fs::write(folder.path().join("a"), "x").unwrap();
         told.recv_timeout(Duration::from_secs(30)).unwrap();
     }

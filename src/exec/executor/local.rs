@@ -14,7 +14,14 @@ use super::{
     orphans::{Orphans, Step},
     watch::Watch,
 };
-use crate::{ExecError, attempt, clock, crash, host::HostFolder, kill, lease::TakenLease, proc, spawn, sys};
+use crate::{
+    ExecError, attempt, clock, crash,
+    host::HostFolder,
+    kill,
+    lease::TakenLease,
+    proc::{self, Stat},
+    spawn, sys,
+};
 
 /// Runs attempts on this machine. Its descriptor is readable when [`Executor::events`] has something to tell.
 ///
@@ -223,7 +230,7 @@ impl LocalExecutor {
     /// before them. The dead among them are buried here.
     fn strays(&self, uni_id: &UniId) -> Vec<i32> {
         let own = std::process::id() as i32;
-        let Some(session) = proc::stat(own).map(|s| s.session) else {
+        let Ok(Some(Stat { session, .. })) = proc::stat(own) else {
             return Vec::new();
         };
         let mut runners = Vec::new();
@@ -234,7 +241,7 @@ impl LocalExecutor {
                 Phase::Orphaned(orphans) => dead_runners.push((orphans.runner_start(), id)),
             }
         }
-        let children = proc::all().into_iter().filter(|s| {
+        let children = proc::all().unwrap_or_default().into_iter().filter(|s| {
             // Whatever a command started is in another process session than ours.
             s.parent == own && s.session != session && !runners.contains(&s.pid)
         });

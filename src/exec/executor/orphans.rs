@@ -3,8 +3,9 @@
 use std::{
     collections::HashSet,
     fs::{File, OpenOptions},
+    io,
     os::unix::fs::OpenOptionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use gpuyard_core::model::{AttemptSpec, ExitRecord, Mono, Now, Outcome, Seconds, StartRecord, UniId};
@@ -16,8 +17,7 @@ use crate::{
     host::HostFolder,
     identity,
     kill::{self, Target},
-    lease::{LEASE_BYTE, LeaseFile, TakeError, TakenLease, Trace, find},
-    proc::Stat,
+    lease::{LEASE_BYTE, LeaseFile, TakeError, TakenLease, Trace, find_one},
     runner::{banner, record},
     sys::{self, Status, Usage, Wait},
 };
@@ -192,15 +192,19 @@ impl Orphans {
 
     /// Opens the command itself first, dead or alive: as our child, it tells its exit code.
     fn begin(&mut self, host: &HostFolder, watch: &Watch, token: u64) {
-        self.lease = host
-            .lease_path(&self.uni_id)
-            .and_then(|path| LeaseFile::open(&path))
-            .ok()
-            .flatten();
-        let Some(start) = &self.start else { return };
-        match Target::of(&start.command) {
-            Ok(Some(command)) => self.track(command, watch, token),
-            _ => self.command = Fate::Unknown,
+        let lease = host.lease_path(&self.uni_id).and_then(|path| LeaseFile::open(&path));
+        let command = self.start.as_ref().map(|start| Target::of(&start.command));
+        match (lease, command) {
+            (Ok(lease), None) => self.lease = lease,
+            (Ok(lease), Some(Ok(command))) => {
+                self.lease = lease;
+                match command {
+                    Some(command) => self.track(command, watch, token),
+                    None => self.command = Fate::Unknown,
+                }
+            }
+            // No descriptor left, say: looked at again in a while.
+            _ => self.begun = false,
         }
     }
 
@@ -265,32 +269,43 @@ impl Orphans {
             lease: &path,
             roots: strays,
         };
-        for stat in find(&[trace]).pop().unwrap_or_default() {
-            let known = self
-                .processes
-                .iter()
-                .any(|p| (p.pid(), p.start_ticks()) == (stat.pid, stat.start_ticks));
-            if !known && let Ok(Some(process)) = Target::open(stat.pid, stat.start_ticks) {
-                self.track(process, watch, token);
+        // Who cannot look, or cannot hold what it sees (no descriptor left), does not know that nothing lives.
+        let Ok(found) = find_one(trace) else {
+            return true;
+        };
+        let mut unseen = false;
+        for stat in found {
+            let known = |p: &Target| (p.pid(), p.start_ticks()) == (stat.pid, stat.start_ticks);
+            if self.processes.iter().any(known) {
+                continue;
+            }
+            match Target::open(stat.pid, stat.start_ticks) {
+                Ok(Some(process)) => self.track(process, watch, token),
+                Ok(None) => {}
+                Err(_) => unseen = true,
             }
         }
+        let own_cgroup = self.start.as_ref().and_then(|s| s.cgroup.as_deref());
+        unseen |= own_cgroup.is_some_and(cgroup::is_populated);
         // A lock that somebody else holds is held by a process of this attempt, seen or not.
-        self.adopted.is_none() && !self.adopt(&path)
+        unseen | (self.adopted.is_none() && !self.adopt(&path))
     }
 
-    /// Takes the lease's lock if nobody has it. `false`: somebody has.
-    fn adopt(&mut self, path: &std::path::Path) -> bool {
+    /// Takes the lease's lock if nobody has it. `false`: somebody has, or may have.
+    fn adopt(&mut self, path: &Path) -> bool {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .custom_flags(libc::O_NOFOLLOW)
             .open(path);
-        let Ok(file) = file else { return true };
-        let ours = sys::try_lock(&file, LEASE_BYTE).unwrap_or(true);
-        if ours {
-            self.adopted = Some(file);
+        match file {
+            Ok(file) => {
+                let ours = sys::try_lock(&file, LEASE_BYTE).unwrap_or(false);
+                self.adopted = ours.then_some(file);
+                ours
+            }
+            Err(e) => e.kind() == io::ErrorKind::NotFound,
         }
-        ours
     }
 
     /// The number of the command that comes next, if the one that ran has made way for it.
@@ -386,7 +401,7 @@ impl Orphans {
             lease: &path,
             roots: &roots,
         };
-        kill::stop_and_kill(|| -> Vec<Stat> { find(&[trace]).pop().unwrap_or_default() });
+        kill::stop_and_kill(|| find_one(trace));
     }
 
     /// Nothing of it lives: writes its record.

@@ -3,16 +3,18 @@ mod lock;
 mod watch;
 
 use std::{
+    collections::HashSet,
     fs::{self, DirBuilder, Permissions},
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex},
 };
 
 pub(crate) use lock::{HostLock, LockFailure};
 pub use watch::HostWatch;
 
-use crate::ExecError;
+use crate::{ExecError, lease::LeaseFile};
 
 /// The host folder of a machine, unless `GPUYARD_HOST_DIR` names another.
 pub const HOST_DIR: &str = "/run/lock/gpuyard";
@@ -26,6 +28,9 @@ pub struct HostFolder {
     path: PathBuf,
     user_folder: PathBuf,
     warning: Option<String>,
+    /// Leases that were proven to have ended and whose files their owners have left behind, by attempt and number of
+    /// runners: nothing of them comes back but by another runner.
+    fallen: Arc<Mutex<HashSet<(String, usize)>>>,
 }
 
 impl HostFolder {
@@ -58,6 +63,7 @@ impl HostFolder {
             path,
             user_folder,
             warning,
+            fallen: Arc::default(),
         })
     }
 
@@ -89,6 +95,18 @@ impl HostFolder {
     /// A descriptor that becomes readable when a lease falls.
     pub fn watch(&self) -> Result<HostWatch, ExecError> {
         HostWatch::new(&self.path)
+    }
+
+    /// Whether this lease is known to have ended, so that nobody has to look for its processes each time.
+    pub(crate) fn is_known_fallen(&self, file: &LeaseFile) -> bool {
+        self.fallen.lock().is_ok_and(|fallen| fallen.contains(&file.life_key()))
+    }
+
+    /// See [`HostFolder::is_known_fallen`].
+    pub(crate) fn remember_fallen(&self, file: &LeaseFile) {
+        if let Ok(mut fallen) = self.fallen.lock() {
+            fallen.insert(file.life_key());
+        }
     }
 
     /// Keeps everybody else from taking and clearing leases, while it lives.

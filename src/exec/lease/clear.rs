@@ -21,7 +21,7 @@ pub(super) fn clear_fallen(host: &HostFolder) -> Result<Vec<UniId>, ExecError> {
     let mut files = list::files(host)?;
     files.retain(|file| file.uid == uid);
     let mut cleared = Vec::new();
-    for (file, life) in files.iter().zip(list::lives(&files)?) {
+    for (file, life) in files.iter().zip(list::lives(host, &files)?) {
         if life == LeaseLife::Fallen && remove(file) {
             cleared.push(file.lease.uni_id.clone());
         }

@@ -54,10 +54,13 @@ impl LeaseFile {
         let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => {
+            // A link, or closed to us: not as we make them.
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied || e.raw_os_error() == Some(libc::ELOOP) => {
                 tracing::warn!(path = %path.display(), error = %e, "passing over a lease that cannot be opened");
                 return Ok(None);
             }
+            // No descriptor left, say: a lease may not be overlooked for that.
+            Err(e) => return Err(io("open")(e)),
         };
         let m = file.metadata().map_err(io("look at"))?;
         if !m.is_file() {
@@ -86,6 +89,11 @@ impl LeaseFile {
             inode: m.ino(),
             file,
         }))
+    }
+
+    /// Names this lease as long as no other runner takes it up.
+    pub(crate) fn life_key(&self) -> (String, usize) {
+        (self.lease.uni_id.to_string(), self.marks.len())
     }
 
     /// Whether somebody holds the lease.

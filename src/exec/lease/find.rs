@@ -1,5 +1,5 @@
 //! Finding the processes of an attempt whose runner is gone.
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, io, path::Path};
 
 use super::Mark;
 use crate::{
@@ -22,35 +22,41 @@ pub(crate) struct Trace<'a> {
     pub(crate) roots: &'a [i32],
 }
 
-/// Looks through `/proc` once for the living processes of all these attempts; one list for each.
+/// Looks through `/proc` for the living processes of all these attempts; one list for each.
 ///
-/// A process belongs to an attempt when it carries its key, is in its cgroup, has its lease open, or descends from one
-/// that does. Of another user's processes, only the cgroup can be seen; where the attempt had none of its own, every
-/// process of that user that may be one of them counts as one.
-pub(crate) fn find(traces: &[Trace<'_>]) -> Vec<Vec<Stat>> {
+/// A process belongs to an attempt when it carries its key, is in its cgroup, has inherited its lease, or descends from
+/// one that does. Of another user's processes, only the cgroup can be seen; where the attempt had none of its own,
+/// every process of that user that may be one of them counts as one.
+pub(crate) fn find(traces: &[Trace<'_>]) -> io::Result<Vec<Vec<Stat>>> {
+    let mut lists = pass(traces)?;
+    // What forks while we look can slip through once.
+    if lists.iter().any(Vec::is_empty) {
+        for (list, again) in lists.iter_mut().zip(pass(traces)?).filter(|(list, _)| list.is_empty()) {
+            *list = again;
+        }
+    }
+    Ok(lists)
+}
+
+/// The same for one attempt.
+pub(crate) fn find_one(trace: Trace<'_>) -> io::Result<Vec<Stat>> {
+    Ok(find(&[trace])?.pop().unwrap_or_default())
+}
+
+fn pass(traces: &[Trace<'_>]) -> io::Result<Vec<Vec<Stat>>> {
     let names: Vec<String> = traces.iter().map(|t| cgroup::name(t.uni_id)).collect();
-    let processes = proc::all();
+    let processes = proc::all()?;
     let own_pid = std::process::id() as i32;
     let parents: HashMap<i32, i32> = processes.iter().map(|s| (s.pid, s.parent)).collect();
     let mut owner: HashMap<i32, usize> = HashMap::new();
     for stat in processes.iter().filter(|s| !s.is_dead() && s.pid != own_pid) {
-        let key = proc::key(stat.pid);
-        let inside = proc::cgroup(stat.pid);
-        let found = traces.iter().zip(&names).position(|(trace, name)| {
-            let in_cgroup = inside
-                .as_deref()
-                .is_some_and(|path| path.split('/').any(|part| part == name));
-            let is_root = trace.roots.contains(&stat.pid);
-            in_cgroup
-                || match &key {
-                    Key::Is(id) if id == trace.uni_id => true,
-                    Key::Is(_) => proc::holds_open(stat.pid, trace.lease),
-                    Key::Absent => is_root || proc::holds_open(stat.pid, trace.lease),
-                    Key::Hidden => is_root || may_be_hidden(stat, inside.as_deref(), trace),
-                }
-        });
-        if let Some(index) = found {
-            owner.insert(stat.pid, index);
+        let key = proc::key(stat.pid)?;
+        let inside = proc::cgroup(stat.pid)?;
+        for (index, (trace, name)) in traces.iter().zip(&names).enumerate() {
+            if belongs(stat, &key, inside.as_deref(), trace, name)? {
+                owner.insert(stat.pid, index);
+                break;
+            }
         }
     }
     let mut lists = vec![Vec::new(); traces.len()];
@@ -68,7 +74,21 @@ pub(crate) fn find(traces: &[Trace<'_>]) -> Vec<Vec<Stat>> {
             }
         }
     }
-    lists
+    Ok(lists)
+}
+
+/// Whether a process itself, its ancestors apart, is known to belong to an attempt, whose cgroup has this name.
+fn belongs(stat: &Stat, key: &Key, inside: Option<&str>, trace: &Trace<'_>, name: &str) -> io::Result<bool> {
+    if inside.is_some_and(|path| path.split('/').any(|part| part == name)) {
+        return Ok(true);
+    }
+    let is_root = trace.roots.contains(&stat.pid);
+    match key {
+        Key::Is(id) if id == trace.uni_id => Ok(true),
+        Key::Is(_) => proc::inherited(stat.pid, trace.lease),
+        Key::Absent => Ok(is_root || proc::inherited(stat.pid, trace.lease)?),
+        Key::Hidden => Ok(is_root || may_be_hidden(stat, inside, trace)),
+    }
 }
 
 /// Whether a process that cannot be looked into may belong to another user's attempt.

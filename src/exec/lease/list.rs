@@ -1,10 +1,10 @@
 //! Looking at all leases of the host.
-use std::fs;
+use std::{fs, path::Path};
 
 use gpuyard_core::model::{Lease, LiveAttempt};
 
 use super::{HeldLease, LEASE_SUFFIX, LeaseFile, LeaseLife, Trace, find};
-use crate::{ExecError, host::HostFolder, identity};
+use crate::{ExecError, cgroup, host::HostFolder, identity};
 
 /// The lease files of the host, read.
 pub(super) fn files(host: &HostFolder) -> Result<Vec<LeaseFile>, ExecError> {
@@ -28,7 +28,7 @@ pub(super) fn files(host: &HostFolder) -> Result<Vec<LeaseFile>, ExecError> {
 pub(super) fn leases(host: &HostFolder, wanted: impl Fn(&Lease) -> bool) -> Result<Vec<HeldLease>, ExecError> {
     let mut files = files(host)?;
     files.retain(|file| wanted(&file.lease));
-    let lives = lives(&files)?;
+    let lives = lives(host, &files)?;
     Ok(files
         .into_iter()
         .zip(lives)
@@ -42,7 +42,7 @@ pub(super) fn leases(host: &HostFolder, wanted: impl Fn(&Lease) -> bool) -> Resu
 }
 
 /// Whether each of them still holds.
-pub(super) fn lives(files: &[LeaseFile]) -> Result<Vec<LeaseLife>, ExecError> {
+pub(super) fn lives(host: &HostFolder, files: &[LeaseFile]) -> Result<Vec<LeaseLife>, ExecError> {
     let mut lives = Vec::with_capacity(files.len());
     let mut unlocked = Vec::new();
     for (index, file) in files.iter().enumerate() {
@@ -54,17 +54,19 @@ pub(super) fn lives(files: &[LeaseFile]) -> Result<Vec<LeaseLife>, ExecError> {
         }
         lives.push(LeaseLife::Fallen);
         // No process outlives the boot that it was started in.
-        if file.lease.space.boot_id == identity::boot_id() {
+        if file.lease.space.boot_id == identity::boot_id() && !host.is_known_fallen(file) {
             unlocked.push(index);
         }
     }
     if !unlocked.is_empty() {
         let traces: Vec<Trace<'_>> = unlocked.iter().map(|&index| files[index].trace()).collect();
-        for (index, found) in unlocked.into_iter().zip(find(&traces)) {
-            if !found.is_empty() {
-                lives[index] = LeaseLife::Orphaned {
-                    pids: found.iter().map(|s| s.pid).collect(),
-                };
+        let found = find(&traces).map_err(ExecError::system("look for processes"))?;
+        for (index, found) in unlocked.into_iter().zip(found) {
+            if !found.is_empty() || files[index].has_populated_cgroup() {
+                let pids = found.iter().map(|s| s.pid).collect();
+                lives[index] = LeaseLife::Orphaned { pids };
+            } else {
+                host.remember_fallen(&files[index]);
             }
         }
     }
@@ -82,17 +84,14 @@ pub(super) fn live_attempts(host: &HostFolder) -> Result<Vec<LiveAttempt>, ExecE
                 runner_pid: file.marks.last().map(|mark| mark.pid),
                 pids: Vec::new(),
             });
-        } else {
+        } else if file.is_locked()? || !host.is_known_fallen(&file) {
             leaderless.push(file);
         }
     }
     if !leaderless.is_empty() {
         let traces: Vec<Trace<'_>> = leaderless.iter().map(LeaseFile::trace).collect();
-        for (file, found) in leaderless
-            .iter()
-            .zip(find(&traces))
-            .filter(|(_, found)| !found.is_empty())
-        {
+        let found = find(&traces).map_err(ExecError::system("look for processes"))?;
+        for (file, found) in leaderless.iter().zip(found).filter(|(_, found)| !found.is_empty()) {
             attempts.push(LiveAttempt {
                 uni_id: file.lease.uni_id.clone(),
                 runner_pid: None,
@@ -104,6 +103,12 @@ pub(super) fn live_attempts(host: &HostFolder) -> Result<Vec<LiveAttempt>, ExecE
 }
 
 impl LeaseFile {
+    /// Whether the system says that something is in the attempt's own cgroup, seen or not.
+    fn has_populated_cgroup(&self) -> bool {
+        let own = self.marks.iter().filter_map(|mark| mark.cgroup.as_deref());
+        own.map(Path::new).any(cgroup::is_populated)
+    }
+
     /// By what the processes of its attempt are known.
     pub(crate) fn trace(&self) -> Trace<'_> {
         Trace {

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use gpuyard_core::model::{Lease, LiveAttempt, UniId};
 
 pub(crate) use file::{LEASE_BYTE, LeaseFile, Mark, RUNNER_BYTE, append_mark};
-pub(crate) use find::{Trace, find};
+pub(crate) use find::{Trace, find, find_one};
 pub use take::{TakeError, TakenLease};
 
 use crate::{ExecError, host::HostFolder};

@@ -1,16 +1,16 @@
 //! What an attempt has left running: found, asked to end, killed.
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, io, path::Path};
 
 use crate::{
     cgroup,
     kill::{self, Target},
-    lease::{Trace, find},
+    lease::{Trace, find_one},
     proc::{self, Stat},
 };
 
 /// The living descendants of this process.
-pub(super) fn descendants() -> Vec<Stat> {
-    let all = proc::all();
+fn descendants() -> io::Result<Vec<Stat>> {
+    let all = proc::all()?;
     let own = std::process::id() as i32;
     let mut children: HashMap<i32, Vec<&Stat>> = HashMap::new();
     for stat in &all {
@@ -26,20 +26,20 @@ pub(super) fn descendants() -> Vec<Stat> {
             }
         }
     }
-    found
+    Ok(found)
 }
 
 /// Descendants, and (where we took over from a runner that was killed) what its commands left behind.
-pub(super) fn all(predecessor: Option<Trace<'_>>) -> Vec<Stat> {
-    let mut found = descendants();
+pub(super) fn all(predecessor: Option<Trace<'_>>) -> io::Result<Vec<Stat>> {
+    let mut found = descendants()?;
     if let Some(trace) = predecessor {
-        for stat in find(&[trace]).pop().unwrap_or_default() {
+        for stat in find_one(trace)? {
             if !found.iter().any(|s| s.pid == stat.pid) && stat.pid != std::process::id() as i32 {
                 found.push(stat);
             }
         }
     }
-    found
+    Ok(found)
 }
 
 /// Asks one to end.

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     attempt::{self, EndNote},
-    cgroup::{self, Cgroup},
+    cgroup::Cgroup,
     clock, crash, identity,
     lease::{LEASE_BYTE, Mark, Trace, append_mark},
     sys::{self, Status, Usage, Wait},
@@ -130,7 +130,7 @@ impl Runner {
         crash::point("exit-recorded");
         self.give_lease_back();
         if let Some(cgroup) = &self.cgroup {
-            cgroup::remove(cgroup.below_mount());
+            cgroup.remove();
         }
     }
 
@@ -262,7 +262,7 @@ impl Runner {
     /// The kernel would not put a command into it; others must not look for our processes there.
     fn do_without_cgroup(&mut self) {
         if let Some(cgroup) = self.cgroup.take() {
-            cgroup::remove(cgroup.below_mount());
+            cgroup.remove();
         }
         self.mark.cgroup = None;
         let _ = append_mark(&self.lease.file, &self.mark);
@@ -337,7 +337,7 @@ impl Runner {
                 break;
             }
             let left = leftovers::all(self.predecessor());
-            if !children && left.is_empty() {
+            if !children && left.as_ref().is_ok_and(Vec::is_empty) {
                 break;
             }
             if asked.is_empty() {
@@ -349,7 +349,8 @@ impl Runner {
                 let _ = attempt::write_end_note(&self.folder, &note);
             }
             self.set_kill_at(Instant::now());
-            for stat in &left {
+            // Who cannot look (no descriptor left) looks again.
+            for stat in left.iter().flatten() {
                 if asked.insert((stat.pid, stat.start_ticks)) {
                     leftovers::ask(stat);
                 }

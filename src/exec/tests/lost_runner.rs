@@ -262,3 +262,29 @@ fn a_runner_that_never_came_up_is_an_end_too() {
         ref other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn who_cannot_look_does_not_say_that_all_is_over() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let mut yard = Yard::new();
+    let id = yard.start(&[&format!("{WAITS}; exit 14")]);
+    let command = yard.pid_in("ready");
+    kill_runner(&yard, &id);
+    // Not one descriptor to spare, time and again.
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, 3, hard).unwrap();
+    let mut now = gpuyard_exec::clock::now();
+    for _ in 0..4 {
+        now.mono = now.mono.plus_millis(1000);
+        let events = yard.executor.events(now);
+        assert!(
+            !events.iter().any(|e| matches!(e, AttemptEvent::Ended { .. })),
+            "{events:?}"
+        );
+    }
+    assert!(yard.host.leases().is_err(), "a lease may not be overlooked");
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+    assert!(alive(command));
+    go(&yard);
+    assert_eq!(code(&yard.ended(&id)), 14);
+}

@@ -86,7 +86,7 @@ pub(super) fn is_bare_number(line: &str) -> bool {
 
 /// Ends in a backslash that is not itself escaped: goes on in the next line.
 pub(super) fn continues(line: &str) -> bool {
-    (line.len() - line.trim_end_matches('\\').len()) % 2 == 1
+    !(line.len() - line.trim_end_matches('\\').len()).is_multiple_of(2)
 }
 
 /// The command that a line (or lines, joined by newlines) says: without white space around it, and without quotes where
