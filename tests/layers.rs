@@ -23,6 +23,8 @@ const PLAIN: &[&str] = &["serde", "serde_json", "thiserror", "jiff"];
 /// Where each other outside library is at home. A library that is not listed has no home yet: say here why it has one.
 const HOMES: &[(&str, &[&str])] = &[
     ("similar", &["core"]),
+    // Says what a shape looks like to programs; values in, values out, as serde.
+    ("utoipa", &["core", "server"]),
     // Devices.
     ("nvml-wrapper", &["gpu"]),
     ("nvml-wrapper-sys", &["gpu"]),
@@ -49,6 +51,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper-util", &["server"]),
     ("tower", &["server"]),
     ("tower-http", &["server"]),
+    ("utoipa-axum", &["server"]),
     ("subtle", &["server"]),
     ("getrandom", &["store", "server"]),
     ("sha2", &["store", "server"]),

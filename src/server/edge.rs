@@ -6,8 +6,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use gpuyard_core::model::Lang;
-use serde_json::json;
+use gpuyard_core::{
+    model::Lang,
+    wire::{ErrorAnswer, FieldAnswer},
+};
 
 use crate::{error::ApiError, limits};
 
@@ -74,13 +76,17 @@ fn error_of(response: &Response) -> Option<ApiError> {
 }
 
 fn write(error: &ApiError, lang: Lang, before: &HeaderMap, head: bool) -> Response {
-    let mut body = json!({"success": false, "code": error.code, "message": error.message.get(lang)});
-    if !error.errors.is_empty() {
-        let each = error.errors.iter();
-        body["errors"] = each
-            .map(|e| json!({"field": e.field, "code": e.code, "message": e.message.get(lang)}))
-            .collect();
-    }
+    let fields = error.errors.iter().map(|e| FieldAnswer {
+        field: e.field.clone(),
+        code: e.code.to_string(),
+        message: e.message.get(lang).to_owned(),
+    });
+    let body = ErrorAnswer {
+        success: false,
+        code: error.code.to_owned(),
+        message: error.message.get(lang).to_owned(),
+        errors: fields.collect(),
+    };
     let mut response = if head {
         error.status.into_response()
     } else {

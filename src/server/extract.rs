@@ -6,10 +6,14 @@ use axum::{
 };
 use gpuyard_core::model::{ConfigKey, Mode};
 use serde::{Deserialize, de::DeserializeOwned};
+use utoipa::{
+    IntoParams,
+    openapi::path::{Parameter, ParameterIn},
+};
 
 use crate::error::ApiError;
 
-/// A JSON body. An empty one reads as `{}`, so that optional bodies need no special case.
+/// A JSON body. An empty one, or `null`, reads as `{}`, so that optional bodies need no special case.
 pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
@@ -17,10 +21,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
-        let text: &[u8] = if bytes.iter().all(u8::is_ascii_whitespace) {
+        let text = bytes.trim_ascii();
+        let text: &[u8] = if text.is_empty() || text == b"null" {
             b"{}"
         } else {
-            &bytes
+            text
         };
         serde_json::from_slice(text).map(Body).map_err(|error| {
             if error.is_data() {
@@ -71,10 +76,10 @@ impl<S: Send + Sync> FromRequestParts<S> for ModePath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         #[derive(Deserialize)]
-        struct In {
+        struct Text {
             mode: String,
         }
-        let found = Path::<In>::from_request_parts(parts, state).await;
+        let found = Path::<Text>::from_request_parts(parts, state).await;
         let mode = found.ok().and_then(|Path(path)| path.mode.parse().ok());
         mode.map(ModePath).ok_or_else(|| {
             ApiError::not_found(
@@ -86,6 +91,29 @@ impl<S: Send + Sync> FromRequestParts<S> for ModePath {
     }
 }
 
+/// `{mode}` of a path, as the API's document tells it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "read by its derive alone")]
+struct ModeParam {
+    /// `single` or `multi`.
+    mode: Mode,
+}
+
+impl IntoParams for ModePath {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        ModeParam::into_params(|| None)
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ConfigQuery {
+    /// Index of the command file, from 0.
+    #[serde(default)]
+    config_index: u32,
+}
+
 /// One command file: `{mode}` of the path and `config_index` of the query, 0 where it is not said.
 pub(crate) struct Config(pub(crate) ConfigKey);
 
@@ -93,13 +121,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Config {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        #[derive(Deserialize)]
-        struct In {
-            #[serde(default)]
-            config_index: u32,
-        }
         let ModePath(mode) = ModePath::from_request_parts(parts, state).await?;
-        let Ask(In { config_index: index }) = Ask::from_request_parts(parts, state).await?;
+        let Ask(ConfigQuery { config_index: index }) = Ask::from_request_parts(parts, state).await?;
         Ok(Config(ConfigKey { mode, index }))
+    }
+}
+
+impl IntoParams for Config {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let mut params = ModeParam::into_params(|| None);
+        params.extend(ConfigQuery::into_params(|| None));
+        params
     }
 }

@@ -7,6 +7,9 @@ mod api;
 mod app;
 mod audit;
 mod connection;
+mod document;
+#[cfg(test)]
+mod document_tests;
 mod edge;
 mod error;
 mod extract;

@@ -1,64 +1,77 @@
 //! The whole router, asked without a socket.
 use axum::{
     body::Body,
-    http::{Method, Request, StatusCode, header},
+    http::{Request, StatusCode, header},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    router::PATHS,
+    document_tests::{filled, routed},
     yard::{SECRET, call, yard},
 };
 
 /// What needs no secret.
 const OPEN: [&str; 6] = ["/", "/ui", "/ui/", "/api/health", "/api/auth/check", "/api/auth/login"];
 
-fn filled(path: &str) -> String {
-    let path = path
-        .replace("{mode}", "single")
-        .replace("{pid}", "1")
-        .replace("{run_id}", "r");
-    path.replace("{task_id}", "t").replace("{action}", "retry")
+/// Every path that is served, and some that are not.
+fn paths() -> Vec<String> {
+    let unknown = [
+        "/api",
+        "/api/",
+        "/api/nothing/here",
+        "/metrics/x",
+        "/nothing",
+        "//",
+        "/api/../ui",
+    ]
+    .map(str::to_owned);
+    routed().iter().map(|path| filled(path)).chain(unknown).collect()
 }
 
 #[tokio::test]
 async fn nothing_is_open_that_is_not_meant_to_be() {
     let yard = yard();
     let methods = [
-        Method::GET,
-        Method::POST,
-        Method::PUT,
-        Method::DELETE,
-        Method::PATCH,
-        Method::OPTIONS,
-        Method::HEAD,
+        "GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "CONNECT", "QUERY", "PROPFIND",
     ];
-    for (_, path) in PATHS {
-        for method in &methods {
+    for path in paths() {
+        for method in methods {
             for secret in [None, Some("guess")] {
-                let (status, _) = yard.ask(call(method.as_str(), &filled(path), secret, "{}")).await;
-                let open = OPEN.contains(&path);
+                let (status, _) = yard.ask(call(method, &path, secret, "{}")).await;
+                let open = OPEN.contains(&path.as_str()) || path.starts_with("/ui/");
                 let denied = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS);
-                // A login without a password is no login.
-                let refused = denied || status == StatusCode::UNPROCESSABLE_ENTITY;
                 assert!(
-                    if open { !denied || refused } else { denied },
+                    // A login without a password is no login.
+                    if open {
+                        !denied || path == "/api/auth/login"
+                    } else {
+                        denied
+                    },
                     "{method} {path}: {status}"
                 );
             }
+            let mut elsewhere = call(method, &path, Some(SECRET), "{}");
+            elsewhere
+                .headers_mut()
+                .insert(header::HOST, "evil.example".parse().unwrap());
+            let (status, _) = yard.ask(elsewhere).await;
+            assert_eq!(status, StatusCode::MISDIRECTED_REQUEST, "{method} {path}");
         }
     }
     assert_eq!(yard.ask(call("GET", "/api/health", None, "")).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn every_path_is_there_and_unknown_ones_are_not() {
+async fn unknown_paths_and_methods_are_errors_in_words() {
     let yard = yard();
-    for (method, path) in PATHS {
-        let (status, body) = yard.ask(call(method, &filled(path), Some(SECRET), "{}")).await;
-        let unknown = path == "/api/nothing/here" || path == "/metrics";
-        assert_ne!(status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
-        assert_eq!(body["code"] == "not_found", unknown, "{path}: {status} {body}");
+    for (method, path, code) in [
+        ("GET", "/api/nothing/here", "not_found"),
+        ("DELETE", "/api/nothing", "not_found"),
+        ("PATCH", "/api/gpu", "method_not_allowed"),
+        ("GET", "/api/auth/logout", "method_not_allowed"),
+    ] {
+        let (_, body) = yard.ask(call(method, path, Some(SECRET), "{}")).await;
+        assert_eq!(body["code"], code, "{method} {path}: {body}");
     }
 }
 

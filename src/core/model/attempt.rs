@@ -3,11 +3,12 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Bytes, ConfigKey, GpuUuid, Mono, Node, Owner, ProcessIdentity, QueueId, RunId, Seconds, TaskId, UniId};
 
 /// A GPU as an attempt knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GpuRef {
     /// Index at placement.
     pub index: u32,

@@ -1,11 +1,12 @@
 //! What all GPUs looked like at one instant.
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Bytes, GpuUuid, Mono, Percent, UniId};
 
 /// Who made a GPU; decides which environment variable hides the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Vendor {
     /// NVML.
@@ -19,8 +20,9 @@ pub enum Vendor {
 }
 
 /// Whether a GPU can be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "state", rename_all = "lowercase")]
+#[schema(as = GpuHealth)]
 pub enum Health {
     /// It answers.
     Ok,

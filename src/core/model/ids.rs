@@ -2,9 +2,10 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// `single` (each task uses one GPU) or `multi` (a task says how many).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Each task uses one GPU.
@@ -53,7 +54,7 @@ impl fmt::Display for ConfigKey {
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         #[serde(transparent)]
         pub struct $name(pub String);
 
@@ -90,7 +91,7 @@ text_id!(
 );
 
 /// A queue's id, the number in the first line of its blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct QueueId(pub u64);
 
@@ -101,7 +102,7 @@ impl fmt::Display for QueueId {
 }
 
 /// The operating-system user something belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct Owner {
     /// User id on its node.
     pub uid: u32,
@@ -110,7 +111,7 @@ pub struct Owner {
 }
 
 /// The machine something happened on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct Node {
     /// `/etc/machine-id`, or another id that is stable on this machine.
     pub machine_id: String,
@@ -119,7 +120,7 @@ pub struct Node {
 }
 
 /// Where pids mean something: one machine, one boot, one pid namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct PidSpace {
     /// See [`Node::machine_id`].
     pub machine_id: String,
@@ -130,7 +131,7 @@ pub struct PidSpace {
 }
 
 /// A process that can never be mistaken for another one, though pids come back.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct ProcessIdentity {
     /// Where the pid means something.
     #[serde(flatten)]

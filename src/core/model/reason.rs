@@ -1,11 +1,12 @@
 //! Why a task waits: always one of a closed list, always shown.
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Bytes, Lang};
 
 /// Why a task waits. In JSON: `{"code": "NotEnoughMemory", "best_free": …}`; [`Reason::text`] adds the words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "code")]
 pub enum Reason {
     /// No GPU that the rules compete for could ever run it.

@@ -1,5 +1,6 @@
 //! What can happen to a run. Each entry is one line of its journal.
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::RunState;
 use crate::{
@@ -30,7 +31,7 @@ pub struct QueuePlan {
 }
 
 /// Why all waiting heads that ask for the same wait.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ClassReason {
     /// GPUs asked for.
     pub gpu_count: u32,

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::ClassReason;
 use crate::model::{
@@ -14,7 +15,7 @@ use crate::model::{
 pub const STATE_VERSION: u32 = 1;
 
 /// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
     /// The scheduler is coming up.
@@ -46,7 +47,7 @@ impl RunState {
 }
 
 /// Where a queue stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum QueueState {
     /// Its head waits.
@@ -63,7 +64,7 @@ pub enum QueueState {
 }
 
 /// Where a task stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TaskState {
     /// Not started yet.
@@ -93,7 +94,7 @@ impl TaskState {
 }
 
 /// A reason as people and programs see it: code, figures, text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShownReason {
     /// Code and figures.
     #[serde(flatten)]
@@ -113,7 +114,7 @@ impl ShownReason {
 }
 
 /// A wait before the next attempt.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Gate {
     /// Back-off, or the shorter delay before a retry.
     pub backing_off: bool,
@@ -126,7 +127,7 @@ pub struct Gate {
 }
 
 /// An attempt that has been begun and has not ended, as far as is known.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LiveAttempt {
     /// Its key.
     pub uni_id: UniId,
@@ -143,7 +144,7 @@ pub struct LiveAttempt {
 }
 
 /// One task of a run ("process" in the API, as in the seed).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Task {
     /// Stable through edits.
     pub task_id: TaskId,
@@ -202,7 +203,7 @@ pub struct Task {
 }
 
 /// One queue of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Queue {
     /// Its id.
     pub id: QueueId,
@@ -229,7 +230,7 @@ pub struct Queue {
 }
 
 /// One life of a scheduler. Serialised, it is the state file (SPEC 7).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Run {
     /// [`STATE_VERSION`].
     pub version: u32,

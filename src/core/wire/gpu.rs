@@ -3,11 +3,12 @@
 //! What a GPU or a host cannot report is `null`, never 0. Memory is bytes, with `*_human` beside it.
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::model::{Bytes, GpuUuid, Health, Mode, Percent, QueueId, RunId, Seconds, TaskId, UniId, Vendor};
 
 /// Answer of `GET /api/gpu`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GpuReport {
     /// Whether GPUs are there and have been read.
     pub available: bool,
@@ -36,7 +37,7 @@ pub struct GpuReport {
 }
 
 /// The machine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HostReport {
     /// Its name.
     pub hostname: String,
@@ -53,7 +54,7 @@ pub struct HostReport {
 }
 
 /// CPUs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CpuReport {
     /// Of all together.
     pub percent: Option<Percent>,
@@ -62,7 +63,7 @@ pub struct CpuReport {
 }
 
 /// How much of something is in use.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
     /// In use.
     pub used: Bytes,
@@ -97,7 +98,7 @@ impl Usage {
 }
 
 /// A GPU.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GpuEntry {
     /// Its place in the list.
     pub index: u32,
@@ -130,7 +131,7 @@ pub struct GpuEntry {
 }
 
 /// How busy a GPU is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Utilization {
     /// Share of time a kernel ran.
     pub gpu: Option<Percent>,
@@ -139,7 +140,7 @@ pub struct Utilization {
 }
 
 /// Watts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Power {
     /// Drawn.
     pub draw: Option<f32>,
@@ -152,7 +153,7 @@ pub struct Power {
 }
 
 /// MHz.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Clocks {
     /// Graphics (SM) clock now.
     pub graphics: Option<u32>,
@@ -165,7 +166,7 @@ pub struct Clocks {
 }
 
 /// The slot.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Pcie {
     /// `00000000:3B:00.0`.
     pub bus_id: Option<String>,
@@ -176,7 +177,7 @@ pub struct Pcie {
 }
 
 /// A process on one GPU.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ProcessEntry {
     /// Process id.
     pub pid: i32,
@@ -209,7 +210,7 @@ pub struct ProcessEntry {
 }
 
 /// The task behind a process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskRef {
     /// Single or multi.
     pub mode: Mode,
@@ -228,7 +229,7 @@ pub struct TaskRef {
 }
 
 /// Answer of `GET /api/gpu/processes`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GpuProcesses {
     /// True.
     pub success: bool,
@@ -241,7 +242,7 @@ pub struct GpuProcesses {
 }
 
 /// Answer of `GET /api/gpu/state`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SamplerReport {
     /// `nvml`, `simulated`, …
     pub source: String,

@@ -1,8 +1,9 @@
 //! `/api/log/*`: what is answered about logs.
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Answer of `GET /api/log/content`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogContent {
     /// True; a failed reading is an error answer.
     pub success: bool,

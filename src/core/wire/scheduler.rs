@@ -2,11 +2,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{model::RunId, queue::Run, wire::StopKind};
 
 /// Body of `POST /api/scheduler/{mode}/start`; no body asks for a fresh run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StartRequest {
     /// Go on with the last run: finished tasks stay finished.
@@ -14,7 +15,7 @@ pub struct StartRequest {
 }
 
 /// Answer of a start: the run's first state is on disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StartAnswer {
     /// True; a failed start is an error answer.
     pub success: bool,
@@ -51,7 +52,7 @@ pub enum Announcement {
 }
 
 /// Body of a stop; no body ends the running tasks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StopRequest {
     /// Let running tasks finish, start none.
@@ -73,7 +74,7 @@ impl StopRequest {
 }
 
 /// Answer of a stop: the scheduler has been told, and has written it down.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StopAnswer {
     /// True; a failed stop is an error answer.
     pub success: bool,
@@ -84,7 +85,7 @@ pub struct StopAnswer {
 }
 
 /// Whether a command file's scheduler runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SchedulerState {
     /// The very process that is named lives.
     pub running: bool,
@@ -93,7 +94,7 @@ pub struct SchedulerState {
 }
 
 /// Answer of `GET /api/scheduler/state`: by mode, by index.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SchedulerStates {
     /// Single.
     pub single: BTreeMap<u32, SchedulerState>,
@@ -102,21 +103,21 @@ pub struct SchedulerStates {
 }
 
 /// Answer of `GET /api/scheduler/running`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RunningSchedulers {
     /// The runs whose schedulers live, in detail.
     pub schedulers: Vec<Run>,
 }
 
 /// Answer of `GET /api/scheduler/runs`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Runs {
     /// Newest first, without their tasks: `/api/scheduler/runs/{run_id}` has those.
     pub runs: Vec<Run>,
 }
 
 /// Answer of an action on one task: the change is on disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskAnswer {
     /// True; a refused action is an error answer.
     pub success: bool,

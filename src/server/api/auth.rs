@@ -4,9 +4,9 @@ use std::sync::Arc;
 use axum::{Extension, Json, extract::State};
 use gpuyard_core::{
     model::Lang,
-    wire::{AuthCheck, LoginAnswer, LoginRequest},
+    wire::{AuthCheck, LoginAnswer, LoginRequest, LogoutAnswer},
 };
-use serde_json::{Value, json};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
@@ -15,15 +15,32 @@ use crate::{
     guard::{Principal, Via, peer::Peer},
 };
 
+/// The paths of this file.
+pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(check))
+        .routes(routes!(login))
+        .routes(routes!(logout))
+}
+
 /// Whether callers must show the secret.
-pub(crate) async fn check(State(app): State<Arc<App>>) -> Json<AuthCheck> {
+#[utoipa::path(get, path = "/api/auth/check", responses((status = 200, body = AuthCheck)))]
+async fn check(State(app): State<Arc<App>>) -> Json<AuthCheck> {
     Json(AuthCheck {
         requires_auth: app.guard.requires_secret(),
     })
 }
 
 /// A token for the secret.
-pub(crate) async fn login(
+#[utoipa::path(
+    post, path = "/api/auth/login", request_body = LoginRequest,
+    responses(
+        (status = 200, body = LoginAnswer),
+        (status = 401, description = "The secret is wrong."),
+        (status = 429, description = ""),
+    ),
+)]
+async fn login(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Peer>,
     Extension(lang): Extension<Lang>,
@@ -51,11 +68,15 @@ pub(crate) async fn login(
 }
 
 /// Ends the token that the caller came with.
-pub(crate) async fn logout(
+#[utoipa::path(post, path = "/api/auth/logout", responses((status = 200, body = LogoutAnswer)))]
+async fn logout(
     State(app): State<Arc<App>>,
     Extension(principal): Extension<Principal>,
     Extension(lang): Extension<Lang>,
-) -> Json<Value> {
+) -> Json<LogoutAnswer> {
     app.guard.logout(&principal);
-    Json(json!({"success": true, "message": lang.pick("logged out", "已退出登录")}))
+    Json(LogoutAnswer {
+        success: true,
+        message: lang.pick("logged out", "已退出登录").into(),
+    })
 }

@@ -6,14 +6,21 @@ use gpuyard_core::{
     model::Lang,
     wire::{GpuProcesses, GpuReport, SamplerReport},
 };
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::App, error::ApiError};
 
+/// The paths of this file.
+pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(report))
+        .routes(routes!(processes))
+        .routes(routes!(state))
+}
+
 /// Everything about the GPUs.
-pub(crate) async fn report(
-    State(app): State<Arc<App>>,
-    Extension(lang): Extension<Lang>,
-) -> Result<Json<GpuReport>, ApiError> {
+#[utoipa::path(get, path = "/api/gpu", responses((status = 200, body = GpuReport)))]
+async fn report(State(app): State<Arc<App>>, Extension(lang): Extension<Lang>) -> Result<Json<GpuReport>, ApiError> {
     app.gpus.first_reading().await;
     let report = move |app: &Arc<App>| {
         app.runs.refresh()?;
@@ -22,8 +29,9 @@ pub(crate) async fn report(
     app.blocking(report).await.map(Json)
 }
 
-/// The processes on them.
-pub(crate) async fn processes(State(app): State<Arc<App>>) -> Result<Json<GpuProcesses>, ApiError> {
+/// The processes on the GPUs.
+#[utoipa::path(get, path = "/api/gpu/processes", responses((status = 200, body = GpuProcesses)))]
+async fn processes(State(app): State<Arc<App>>) -> Result<Json<GpuProcesses>, ApiError> {
     app.gpus.first_reading().await;
     let read = |app: &Arc<App>| {
         app.runs.refresh()?;
@@ -39,6 +47,7 @@ pub(crate) async fn processes(State(app): State<Arc<App>>) -> Result<Json<GpuPro
 }
 
 /// How sampling goes.
-pub(crate) async fn state(State(app): State<Arc<App>>) -> Json<SamplerReport> {
+#[utoipa::path(get, path = "/api/gpu/state", responses((status = 200, body = SamplerReport)))]
+async fn state(State(app): State<Arc<App>>) -> Json<SamplerReport> {
     Json(app.gpus.sampling())
 }

@@ -9,6 +9,8 @@ use gpuyard_core::{
 };
 use gpuyard_store::logs::{Log, Part};
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::App, error::ApiError, extract::Ask, limits};
 
@@ -16,28 +18,46 @@ use crate::{app::App, error::ApiError, extract::Ask, limits};
 const TAIL_LINES: u64 = 100;
 
 /// Which log, and which part of it.
-#[derive(Deserialize)]
-pub(crate) struct Wanted {
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// `single` or `multi`.
     mode: Mode,
+    /// Index of the command file, from 0.
     #[serde(default)]
     config_index: u32,
+    /// The queue.
     queue_id: u64,
-    /// From 0.
+    /// The task's place in its queue, from 0.
     #[serde(default)]
     process_index: u32,
     /// Another run than the newest of the command file.
     run_id: Option<String>,
     /// Another attempt than the last.
     attempt: Option<u32>,
+    /// The last lines, so many (100 where nothing is asked for).
     tail_lines: Option<u64>,
+    /// From this line on.
     line: Option<u64>,
+    /// So many lines.
     count: Option<u64>,
+    /// From this byte on.
     offset: Option<u64>,
+    /// So many bytes.
     limit: Option<u64>,
 }
 
+/// The paths of this file.
+pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(content))
+}
+
 /// A part of a task's log.
-pub(crate) async fn content(
+#[utoipa::path(
+    get, path = "/api/log/content", params(Wanted),
+    responses((status = 200, body = LogContent), (status = 404, description = "The task has no log yet.")),
+)]
+async fn content(
     State(app): State<Arc<App>>,
     Extension(lang): Extension<Lang>,
     Ask(wanted): Ask<Wanted>,

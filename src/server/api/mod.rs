@@ -3,4 +3,5 @@ pub(crate) mod auth;
 pub(crate) mod gpu;
 pub(crate) mod log;
 pub(crate) mod pages;
+pub(crate) mod reference;
 pub(crate) mod scheduler;

@@ -1,17 +1,33 @@
 //! What is open to everyone: health, and where a browser lands.
-use axum::{Extension, Json, extract::Path, http::StatusCode, response::Redirect};
+use std::sync::Arc;
+
+use axum::{Extension, Json, extract::Path, http::StatusCode, response::Redirect, routing::get};
 use gpuyard_core::{model::Lang, wire::Health};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::app::App;
 
 /// The API's version.
-const API_VERSION: &str = "1";
+pub(crate) const API_VERSION: &str = "1";
+
+/// The paths of this file.
+pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
+    // Pages for people are no part of the API's document.
+    OpenApiRouter::new()
+        .route("/", get(root))
+        .route("/ui", get(ui))
+        .route("/ui/", get(ui))
+        .route("/ui/{*rest}", get(below_ui))
+        .routes(routes!(health))
+}
 
 /// A browser goes on to the dashboard.
-pub(crate) async fn root() -> Redirect {
+async fn root() -> Redirect {
     Redirect::temporary("/ui/")
 }
 
 /// This version has no dashboard; whoever looks for it learns what there is.
-pub(crate) async fn ui(Extension(lang): Extension<Lang>) -> &'static str {
+async fn ui(Extension(lang): Extension<Lang>) -> &'static str {
     lang.pick(
         "gpuyard is running. This version has no dashboard; on the server itself: gpuyard status, gpuyard gpus, \
          gpuyard why. Programs use /api.\n",
@@ -21,15 +37,16 @@ pub(crate) async fn ui(Extension(lang): Extension<Lang>) -> &'static str {
 }
 
 /// Pages below `/ui` are one page; files are there or not, and here they are not.
-pub(crate) async fn below_ui(Path(rest): Path<String>, lang: Extension<Lang>) -> Result<&'static str, StatusCode> {
+async fn below_ui(Path(rest): Path<String>, lang: Extension<Lang>) -> Result<&'static str, StatusCode> {
     if rest.starts_with("assets/") || rest.starts_with("images/") {
         return Err(StatusCode::NOT_FOUND);
     }
     Ok(ui(lang).await)
 }
 
-/// That it is there.
-pub(crate) async fn health() -> Json<Health> {
+/// That the daemon is there.
+#[utoipa::path(get, path = "/api/health", responses((status = 200, body = Health)))]
+async fn health() -> Json<Health> {
     Json(Health {
         status: "ok".into(),
         version: env!("CARGO_PKG_VERSION").into(),

@@ -16,6 +16,8 @@ use gpuyard_core::{
 };
 use gpuyard_exec::{control, identity, place::Holder};
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
@@ -25,8 +27,29 @@ use crate::{
     supervise::{How, Launched, News, NotUp, death, launch},
 };
 
+/// The paths of this file.
+pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(start))
+        .routes(routes!(stop))
+        .routes(routes!(stop_pid))
+        .routes(routes!(state))
+        .routes(routes!(states))
+        .routes(routes!(running))
+        .routes(routes!(runs))
+        .routes(routes!(run))
+        .routes(routes!(task))
+}
+
 /// Starts a scheduler; answers once its first state is on disk.
-pub(crate) async fn start(
+#[utoipa::path(
+    post, path = "/api/scheduler/{mode}/start", params(Config), request_body = Option<StartRequest>,
+    responses(
+        (status = 200, body = StartAnswer),
+        (status = 409, description = "It runs already."),
+    ),
+)]
+async fn start(
     State(app): State<Arc<App>>,
     Extension(lang): Extension<Lang>,
     Config(key): Config,
@@ -84,7 +107,14 @@ fn not_up(error: NotUp) -> ApiError {
 }
 
 /// Tells the scheduler of a command file to end.
-pub(crate) async fn stop(
+#[utoipa::path(
+    post, path = "/api/scheduler/{mode}/stop", params(Config), request_body = Option<StopRequest>,
+    responses(
+        (status = 200, body = StopAnswer),
+        (status = 409, description = "It does not run, or refuses."),
+    ),
+)]
+async fn stop(
     State(app): State<Arc<App>>,
     Extension(lang): Extension<Lang>,
     Config(key): Config,
@@ -94,8 +124,17 @@ pub(crate) async fn stop(
         .await
 }
 
-/// The same, by the scheduler's pid. Only what holds a place of this root is told anything.
-pub(crate) async fn stop_pid(
+/// Tells a scheduler to end, by its pid. Only what holds a place of this root is told anything.
+#[utoipa::path(
+    post, path = "/api/scheduler/stop/{pid}", params(("pid" = i32, Path, description = "The scheduler's pid.")),
+    request_body = Option<StopRequest>,
+    responses(
+        (status = 200, body = StopAnswer),
+        (status = 404, description = "The process is not a scheduler of this root."),
+        (status = 409, description = "It refuses."),
+    ),
+)]
+async fn stop_pid(
     State(app): State<Arc<App>>,
     Extension(lang): Extension<Lang>,
     Path(pid): Path<String>,
@@ -188,7 +227,10 @@ fn call(app: &App, key: ConfigKey, request: &ControlRequest, holder: &Holder) ->
 }
 
 /// Whether a command file's scheduler runs.
-pub(crate) async fn state(State(app): State<Arc<App>>, Config(key): Config) -> Result<Json<SchedulerState>, ApiError> {
+#[utoipa::path(
+    get, path = "/api/scheduler/{mode}/state", params(Config), responses((status = 200, body = SchedulerState)),
+)]
+async fn state(State(app): State<Arc<App>>, Config(key): Config) -> Result<Json<SchedulerState>, ApiError> {
     app.blocking(move |app| state_of(app, key)).await.map(Json)
 }
 
@@ -200,8 +242,9 @@ fn state_of(app: &App, key: ConfigKey) -> Result<SchedulerState, ApiError> {
     })
 }
 
-/// The same for all command files.
-pub(crate) async fn states(State(app): State<Arc<App>>) -> Result<Json<SchedulerStates>, ApiError> {
+/// Whether each command file's scheduler runs.
+#[utoipa::path(get, path = "/api/scheduler/state", responses((status = 200, body = SchedulerStates)))]
+async fn states(State(app): State<Arc<App>>) -> Result<Json<SchedulerStates>, ApiError> {
     let look = |app: &Arc<App>| {
         let mut states = SchedulerStates::default();
         for key in keys(app)? {
@@ -232,7 +275,8 @@ fn keys(app: &App) -> Result<std::collections::BTreeSet<ConfigKey>, ApiError> {
 }
 
 /// The runs whose schedulers live, with their tasks.
-pub(crate) async fn running(
+#[utoipa::path(get, path = "/api/scheduler/running", responses((status = 200, body = RunningSchedulers)))]
+async fn running(
     State(app): State<Arc<App>>,
     Extension(lang): Extension<Lang>,
 ) -> Result<Json<RunningSchedulers>, ApiError> {
@@ -246,14 +290,18 @@ pub(crate) async fn running(
 }
 
 /// Which runs are listed.
-#[derive(Deserialize)]
-pub(crate) struct Wanted {
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// Those of this mode.
     mode: Option<Mode>,
+    /// Those of this command file.
     config_index: Option<u32>,
 }
 
 /// The runs, newest first.
-pub(crate) async fn runs(
+#[utoipa::path(get, path = "/api/scheduler/runs", params(Wanted), responses((status = 200, body = Runs)))]
+async fn runs(
     State(app): State<Arc<App>>,
     Extension(lang): Extension<Lang>,
     Ask(Wanted { mode, config_index }): Ask<Wanted>,
@@ -271,7 +319,11 @@ pub(crate) async fn runs(
 }
 
 /// One run with its tasks.
-pub(crate) async fn run(
+#[utoipa::path(
+    get, path = "/api/scheduler/runs/{run_id}", params(("run_id" = String, Path, description = "The run.")),
+    responses((status = 200, body = Run)),
+)]
+async fn run(
     State(app): State<Arc<App>>,
     Extension(lang): Extension<Lang>,
     Path(run_id): Path<String>,
@@ -287,7 +339,18 @@ pub(crate) async fn run(
 }
 
 /// Runs a task again, passes over it, or ends it.
-pub(crate) async fn task(
+#[utoipa::path(
+    post, path = "/api/scheduler/tasks/{task_id}/{action}",
+    params(
+        ("task_id" = String, Path, description = "The task."),
+        ("action" = String, Path, description = "`retry`, `skip` or `stop`."),
+    ),
+    responses(
+        (status = 200, body = TaskAnswer),
+        (status = 409, description = "Its scheduler does not run, or refuses."),
+    ),
+)]
+async fn task(
     State(app): State<Arc<App>>,
     Extension(lang): Extension<Lang>,
     Path((task_id, action)): Path<(String, String)>,
