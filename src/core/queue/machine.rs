@@ -296,7 +296,6 @@ impl Machine {
                 reset(task);
             }
         }
-        self.recount();
         self.settle_all(now);
     }
 
@@ -370,11 +369,9 @@ impl Machine {
                 reset(task);
             }
         }
-        if let Some(queue) = self.run.queues.get_mut(&queue) {
-            queue.state = QueueState::Waiting;
-        }
-        self.recount();
-        self.settle(queue, now);
+        // A task behind the cursor may be its queue's head again, so the queue is gone through anew; all of them are,
+        // for counting anew forgets every head.
+        self.settle_all(now);
     }
 
     /// Brings the run in line with its command file.
@@ -417,7 +414,6 @@ impl Machine {
                 task.index = index as u32;
             }
         }
-        self.recount();
         self.settle_all(now);
     }
 
@@ -460,8 +456,8 @@ impl Machine {
         }
     }
 
-    /// Derives every index and count anew. Costs what the run is long: for beginnings, edits and a person's words.
-    pub(super) fn recount(&mut self) {
+    /// Derives every index and count anew, and forgets every head: [`Machine::settle_all`] finds them again.
+    fn recount(&mut self) {
         self.places.clear();
         self.attempts.clear();
         self.running.clear();
@@ -498,7 +494,7 @@ impl Machine {
         }
     }
 
-    /// Settles every queue, from scratch.
+    /// Settles every queue, from scratch. Costs what the run is long: for beginnings, edits and a person's words.
     pub(super) fn settle_all(&mut self, now: Now) {
         self.recount();
         let ids: Vec<QueueId> = self.run.queues.keys().copied().collect();

@@ -232,6 +232,26 @@ fn a_stopped_task_is_stopped_even_if_it_exits_0() {
     assert_eq!(story.heads(), [story.ids(1)[1].clone()]);
 }
 
+/// What a person says of one task changes nothing for the heads of other queues, and does not end the run.
+#[test]
+fn a_word_on_one_task_leaves_other_queues_waiting() {
+    let words = [
+        |task_id| Event::SkipAsked { task_id },
+        |task_id| Event::TaskStopAsked { task_id },
+        |task_id| Event::RetryAsked { task_id },
+    ];
+    for word in words {
+        let mut story = Story::new(&[plan(1, &["a"]), plan(2, &["b"]), plan(3, &["c"])]);
+        let [a, b, c] = [1, 2, 3].map(|queue| story.ids(queue).remove(0));
+        story.start(&a);
+        story.end(&a, BAD);
+        story.happens(word(a.clone()));
+        let heads = story.heads();
+        assert!(heads.contains(&b) && heads.contains(&c), "{heads:?}");
+        assert_eq!(story.machine.verdict(), None, "two queues have work left");
+    }
+}
+
 #[test]
 fn stop_ends_all_and_a_person_may_resume() {
     let mut story = Story::new(&[plan(1, &["a", "b"]), plan(2, &["c"])]);
@@ -604,9 +624,21 @@ impl Story {
             }
         }
         let working = matches!(run.state, RunState::Running);
-        if working && self.machine.verdict().is_none() {
+        if working {
             let someone = run.running_tasks > 0 || !heads.is_empty() || self.machine.next_gate().is_some();
-            assert!(someone, "a run that is not over has something to do");
+            assert_eq!(
+                self.machine.verdict().is_none(),
+                someone,
+                "a run is over when nothing of it is to do, and not before"
+            );
+            for (id, queue) in &run.queues {
+                let next = queue.processes.iter().find(|task| !task.removed && !task.state.is_over());
+                let stands = matches!(queue.state, QueueState::Waiting);
+                assert!(
+                    !stands || next.is_some() && self.machine.waiting.has_head(*id),
+                    "a queue that waits has a head"
+                );
+            }
         }
         let shown = self.machine.shown(Lang::En, now);
         assert_eq!(
