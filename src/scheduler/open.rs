@@ -179,6 +179,8 @@ pub(crate) fn open(options: Options) -> Result<Opened, Refusal> {
         looked: clock::now().mono,
         troubles: Default::default(),
         detached: false,
+        command_seen: Some(loaded.version.clone()),
+        lingers: None,
         _watch: watch,
         _place: place,
     };
@@ -194,9 +196,10 @@ fn unusable(error: impl std::fmt::Display) -> Refusal {
     Refusal::Unusable(error.to_string())
 }
 
-/// `single_0-20261123T091500-3f9a2c`: sorts by time within a command file, and never comes twice.
+/// `single_0-20261123T091500042-3f9a2c`: sorts by time within a command file, to the millisecond, for two runs may begin in
+/// one second; and never comes twice.
 fn run_id(config: ConfigKey) -> RunId {
-    let time = clock::now().wall.strftime("%Y%m%dT%H%M%S").to_string();
+    let time = clock::now().wall.strftime("%Y%m%dT%H%M%S%3f").to_string();
     let random = uuid::Uuid::new_v4().simple().to_string();
     let mode = match config.mode {
         Mode::Single => "single",

@@ -4,10 +4,15 @@ use std::path::Path;
 use gpuyard_core::{
     formats::command::{CommandFile, Severity},
     model::Lang,
-    queue::{Event, QueuePlan, TaskPlan},
+    queue::{Event, QueuePlan, RunState, TaskPlan},
 };
+use gpuyard_exec::clock;
 
 use crate::{conda, work::Scheduler};
+
+/// At the end of a run, an edit that is under way is waited for so long, milliseconds: more than a file that became empty,
+/// on a network file system that is looked at once a second, takes to be told.
+const LINGER: u64 = 5000;
 
 impl Scheduler {
     /// A file has changed and stood still. What cannot be read changes nothing but what is shown.
@@ -49,14 +54,28 @@ impl Scheduler {
     fn read_command_file(&mut self) {
         match gpuyard_store::commands::load(&self.command_path, self.config.mode) {
             Ok(loaded) => {
+                self.command_seen = Some(loaded.version.clone());
                 self.trouble("command file", None);
                 self.warn("command_file", findings(&self.command_path, &loaded.file));
                 let queues = plans(&loaded.file);
                 tracing::info!(queues = queues.len(), "the command file has changed");
                 self.record(Event::FileRead { queues });
             }
-            Err(error) => self.trouble("command file", Some(format!("the queues stay as they were: {error}"))),
+            Err(error) => {
+                self.command_seen = gpuyard_store::commands::version(&self.command_path);
+                self.trouble("command file", Some(format!("the queues stay as they were: {error}")));
+            }
         }
+    }
+
+    /// Whether the command file is another one than was read, and will be told of once it has stood still: a run that
+    /// has nothing else to do waits for it, within bounds, for it may be about more work.
+    pub(crate) fn is_being_edited(&mut self) -> bool {
+        let goes_on = !self.detached && matches!(self.journal.machine().run().state, RunState::Running);
+        let edited = goes_on && gpuyard_store::commands::version(&self.command_path) != self.command_seen;
+        let now = clock::now().mono;
+        self.lingers = edited.then(|| self.lingers.unwrap_or_else(|| now.plus_millis(LINGER)));
+        self.lingers.is_some_and(|until| now < until)
     }
 }
 

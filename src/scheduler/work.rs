@@ -17,7 +17,7 @@ use gpuyard_exec::{
     executor::{AttemptEvent, Executor, LocalExecutor},
     host::{HostFolder, HostWatch},
 };
-use gpuyard_store::Root;
+use gpuyard_store::{Root, file::Version};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     signal::unix::{Signal, SignalKind, signal},
@@ -53,6 +53,10 @@ pub(crate) struct Scheduler {
     /// What is wrong just now, by subject; the run shows the first.
     pub(crate) troubles: std::collections::BTreeMap<&'static str, String>,
     pub(crate) detached: bool,
+    /// What the command file was when it was last read; `None` where it could not be.
+    pub(crate) command_seen: Option<Version>,
+    /// The run is over but for an edit of the command file that has not stood still yet: it is waited for until then.
+    pub(crate) lingers: Option<Mono>,
     /// Kept for as long as the scheduler lives.
     pub(crate) _watch: gpuyard_store::watch::FileWatch,
     /// The same: while it is held, no second scheduler comes up.
@@ -65,7 +69,7 @@ pub(crate) struct Senses {
     leases: HostWatch,
     leases_fd: AsyncFd<OwnedFd>,
     files: mpsc::UnboundedReceiver<PathBuf>,
-    calls: mpsc::Receiver<control::Call>,
+    calls: control::Calls,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -81,7 +85,7 @@ impl Senses {
     pub(crate) fn new(
         scheduler: &Scheduler,
         files: mpsc::UnboundedReceiver<PathBuf>,
-        calls: mpsc::Receiver<control::Call>,
+        calls: control::Calls,
     ) -> anyhow::Result<Senses> {
         let leases = scheduler.host.watch().context("watch the host folder")?;
         Ok(Senses {
@@ -104,6 +108,7 @@ impl Scheduler {
             self.act();
             self.journal.save_if_due();
             if let Some(code) = self.finish() {
+                senses.calls.end().await;
                 return Ok(code);
             }
             let wake = self.next_wake();
@@ -114,7 +119,7 @@ impl Scheduler {
                     self.stirred |= senses.leases.drain();
                 }
                 Some(path) = senses.files.recv() => self.file_changed(&path),
-                Some((request, answer)) = senses.calls.recv() => {
+                Some((request, answer)) = senses.calls.next() => {
                     // A caller that has gone needs no answer.
                     let _ = answer.send(self.asked(request));
                 }
@@ -227,6 +232,7 @@ impl Scheduler {
             self.journal.machine().next_gate(),
             self.executor.next_deadline(),
             self.journal.next_save(),
+            self.lingers,
             Some(now.mono.plus_millis(AT_LEAST)),
         ];
         let first = wake.into_iter().flatten().min().unwrap_or(now.mono);
@@ -240,7 +246,14 @@ impl Scheduler {
             Some(RunState::Interrupted)
         } else {
             self.journal.machine().verdict()
-        }?;
+        };
+        let Some(state) = state else {
+            self.lingers = None;
+            return None;
+        };
+        if self.is_being_edited() {
+            return None;
+        }
         self.record(Event::Closed { state });
         if let Err(error) = self.journal.save() {
             // Nothing is lost: whoever starts next replays what was written and reads the exit records.

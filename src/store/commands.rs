@@ -51,6 +51,12 @@ pub fn load(path: &Path, mode: Mode) -> Result<Loaded, StoreError> {
     })
 }
 
+/// What a command file is now; `None` where it cannot be read.
+pub fn version(path: &Path) -> Option<Version> {
+    let bytes = file::read_bounded(path, MOST_BYTES).ok()?;
+    Some(Version::of(&bytes))
+}
+
 /// Saves a text. The version before it is kept as `.backup`. With `expected`, a file that was changed since is a
 /// [`StoreError::Conflict`] that carries the newer text; a file that is not there can be saved only without.
 pub fn save(path: &Path, text: &str, expected: Option<&Version>) -> Result<Version, StoreError> {

@@ -387,3 +387,21 @@ fn one_more_of_the_same_runs_once_more() {
     assert_eq!(scheduler.wait(), 0);
     assert_eq!((yard.starts("a"), yard.starts("b")), (3, 1));
 }
+
+/// An edit in the last moment of a run is not lost: the run goes on with it. Nothing but the edit keeps it from ending.
+#[test]
+fn an_edit_in_the_last_moment_of_a_run_is_followed() {
+    let yard = Yard::new("1x24GiB");
+    let next = yard.work.join("next.txt");
+    let last = format!("$ cp '{}' '{}'", next.display(), yard.command_file(SINGLE).display());
+    yard.commands(SINGLE, &[task(1, &last)]);
+    fs::write(
+        &next,
+        Yard::text(SINGLE, &[task(1, &last), task(1, "run a"), task(2, "run b")]),
+    )
+    .unwrap();
+    let mut scheduler = yard.schedule(SINGLE);
+    assert_eq!(scheduler.wait(), 0);
+    assert_eq!((yard.starts("a"), yard.starts("b")), (1, 1), "{:#}", yard.run(SINGLE));
+    assert_eq!(yard.run(SINGLE)["state"], "completed");
+}

@@ -115,6 +115,28 @@ fn a_detached_task_is_taken_back_by_the_next_start() {
     crate::yard::ticks_without_gap(&yard.log(&yard.task(SINGLE, 1, 0)), "a");
 }
 
+/// Whoever asks for the end is answered, also where the run ends with the asking.
+#[test]
+fn the_last_answer_is_given_before_the_scheduler_goes() {
+    let yard = Yard::new("1x24GiB");
+    yard.commands(SINGLE, &[task(1, "hold a")]);
+    let mut scheduler = yard.schedule(SINGLE);
+    yard.started("a");
+    let done = json!({"answer": "done"});
+    assert_eq!(yard.control(SINGLE, &json!({"call": "stop", "kind": "detach"})), done);
+    assert_eq!(scheduler.wait(), 0);
+    // A caller that connects and never asks keeps nobody waiting; what is being retried ends with the word.
+    yard.rules(&[("retry_config.max_retries", "9"), ("retry_config.retry_delay", "3600")]);
+    let mut scheduler = yard.schedule(SINGLE);
+    yard.go_with("a", 1);
+    yard.wait_task(SINGLE, (1, 0), "it waits for its retry", |task| {
+        state(task) == "retrying"
+    });
+    let _silent = std::os::unix::net::UnixStream::connect(yard.socket(SINGLE)).unwrap();
+    assert_eq!(yard.control(SINGLE, &json!({"call": "stop", "kind": "stop"})), done);
+    assert_eq!(scheduler.wait(), 130);
+}
+
 /// `--resume`: what is done stays done, what was stopped or failed gets another chance.
 #[test]
 fn a_resumed_run_does_nothing_twice() {

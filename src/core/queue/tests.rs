@@ -632,7 +632,10 @@ impl Story {
                 "a run is over when nothing of it is to do, and not before"
             );
             for (id, queue) in &run.queues {
-                let next = queue.processes.iter().find(|task| !task.removed && !task.state.is_over());
+                let next = queue
+                    .processes
+                    .iter()
+                    .find(|task| !task.removed && !task.state.is_over());
                 let stands = matches!(queue.state, QueueState::Waiting);
                 assert!(
                     !stands || next.is_some() && self.machine.waiting.has_head(*id),
