@@ -205,3 +205,120 @@ async fn two_hosts_or_another_one_in_the_request_line_are_misdirected() {
         assert_eq!(code(answer), (421, "wrong_host".into()));
     }
 }
+
+#[tokio::test]
+async fn a_changed_secret_ends_every_login_and_stream() {
+    let yard = yard();
+    let (_, body) = yard.ask(login(SECRET)).await;
+    let token = body["token"].as_str().unwrap().to_owned();
+    let peer = Peer::known("127.0.0.1:1".parse().unwrap(), Some(UID));
+    let by_token = yard.app.guard.enter(Some(&token), &peer).await.unwrap();
+    let by_secret = yard.app.guard.enter(Some(SECRET), &peer).await.unwrap();
+    let settings = |secret: &str| Settings {
+        secret: secret.into(),
+        ..Settings::default()
+    };
+    assert!(!yard.app.guard.follow(&settings(SECRET)), "nothing changed");
+    assert!(yard.app.guard.is_in(&by_token) && yard.app.guard.is_in(&by_secret));
+
+    let other = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c";
+    assert!(yard.app.guard.follow(&settings(other)));
+    assert!(!yard.app.guard.is_in(&by_token) && !yard.app.guard.is_in(&by_secret));
+    for (shown, said) in [(&*token, "session_ended"), (SECRET, "wrong_secret")] {
+        let answer = yard.ask(call("GET", "/api/gpu/state", Some(shown), "")).await;
+        assert_eq!(code(answer), (401, said.into()));
+    }
+    assert_eq!(yard.ask(login(other)).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_logout_ends_a_stream_of_its_login() {
+    let yard = yard();
+    let (_, body) = yard.ask(login(SECRET)).await;
+    let peer = Peer::known("127.0.0.1:1".parse().unwrap(), Some(UID));
+    let principal = yard.app.guard.enter(body["token"].as_str(), &peer).await.unwrap();
+    assert!(yard.app.guard.is_in(&principal));
+    yard.app.guard.logout(&principal);
+    assert!(!yard.app.guard.is_in(&principal));
+}
+
+#[tokio::test]
+async fn a_secret_that_becomes_one_that_everyone_knows_is_held_to_this_machine() {
+    let yard = yard();
+    yard.app.guard.follow(&Settings {
+        secret: "admin".into(),
+        ..Settings::default()
+    });
+    let lan = |request| from(request, "192.0.2.7:1", None);
+    let asked = yard.ask(lan(call("GET", "/api/gpu/state", Some("admin"), ""))).await;
+    assert_eq!(code(asked), (403, "well_known_secret".into()));
+    assert_eq!(
+        code(yard.ask(lan(login("admin"))).await),
+        (403, "well_known_secret".into())
+    );
+    assert_eq!(yard.ask(login("admin")).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_secret_that_is_taken_away_leaves_the_daemons_own_user() {
+    let yard = yard();
+    yard.app.guard.follow(&Settings::default());
+    let gpus = || call("GET", "/api/gpu/state", None, "");
+    assert_eq!(yard.ask(gpus()).await.0, StatusCode::OK);
+    let lan = yard.ask(from(gpus(), "192.0.2.7:1", None)).await;
+    assert_eq!(code(lan), (403, "not_your_daemon".into()));
+}
+
+#[tokio::test]
+async fn a_daemon_of_root_keeps_its_secret() {
+    let settings = Settings {
+        secret: SECRET.into(),
+        ..Settings::default()
+    };
+    let guard = crate::guard::access::Guard::new(&settings, 0, Vec::new(), gpuyard_exec::clock::now);
+    assert!(!guard.follow(&Settings::default()));
+    assert!(guard.requires_secret());
+    assert!(guard.follow(&Settings {
+        allow_anonymous: true,
+        ..Settings::default()
+    }));
+}
+
+#[tokio::test]
+async fn trusted_hosts_are_followed() {
+    let yard = yard();
+    let asked = || {
+        let request = Request::get("/api/health").header(header::HOST, "gpu.lab.example");
+        request.body(Body::empty()).unwrap()
+    };
+    assert_eq!(yard.ask(asked()).await.0, StatusCode::MISDIRECTED_REQUEST);
+    yard.app.guard.follow(&Settings {
+        secret: SECRET.into(),
+        trusted_hosts: vec!["gpu.lab.example".into()],
+        ..Settings::default()
+    });
+    assert_eq!(yard.ask(asked()).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_socket_is_opened_by_our_own_page_or_a_program_only() {
+    for yard in [yard(), with("")] {
+        for (name, value, refused) in [
+            ("origin", "http://evil.example", true),
+            ("origin", "null", true),
+            ("origin", "http://localhost:8080", true),
+            ("sec-fetch-site", "same-site", true),
+            ("origin", "http://localhost:29214", false),
+            ("accept", "*/*", false),
+        ] {
+            let mut request = call("GET", "/api/ws", None, "");
+            request.headers_mut().insert(name, value.parse().unwrap());
+            let answer = code(yard.ask(request).await);
+            assert_eq!(
+                answer == (403, "cross_site".into()),
+                refused,
+                "{name}: {value}: {answer:?}"
+            );
+        }
+    }
+}

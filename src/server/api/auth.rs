@@ -12,7 +12,7 @@ use crate::{
     app::App,
     error::ApiError,
     extract::Body,
-    guard::{Principal, Via, peer::Peer},
+    guard::{Principal, peer::Peer},
 };
 
 /// The paths of this file.
@@ -46,16 +46,10 @@ async fn login(
     Extension(lang): Extension<Lang>,
     Body(request): Body<LoginRequest>,
 ) -> Result<(Extension<Principal>, Json<LoginAnswer>), ApiError> {
-    let fresh = app.guard.login(&request.password, &peer).await?;
+    let (who, fresh) = app.guard.login(&request.password, &peer).await?;
     let message = match &fresh {
         Some(_) => lang.pick("logged in", "登录成功"),
         None => lang.pick("this daemon asks for no secret", "此服务无需密钥"),
-    };
-    // For the audit log, which sees the answer.
-    let who = if fresh.is_some() {
-        Principal::owner(Via::Secret)
-    } else {
-        Principal::anyone()
     };
     let (token, expires_at) = fresh.map(|fresh| (fresh.token, fresh.expires_at)).unzip();
     let answer = LoginAnswer {
@@ -64,6 +58,7 @@ async fn login(
         token,
         expires_at,
     };
+    // Who it was is for the audit log, which sees the answer.
     Ok((Extension(who), Json(answer)))
 }
 

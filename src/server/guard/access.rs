@@ -1,7 +1,7 @@
 //! The layer that denies by default: whatever is not open by name wants the secret, whether there is such a path or not.
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use axum::{
@@ -16,7 +16,7 @@ use super::{
     Principal, Via,
     host::Hosts,
     peer::Peer,
-    secret::Secret,
+    secret::{Secret, is_well_known},
     session::{Fresh, Sessions, is_token},
     throttle::{Source, Throttle},
 };
@@ -25,45 +25,126 @@ use crate::error::ApiError;
 /// Paths that nobody needs a secret for. `/ui` stands for what is below it too.
 const OPEN: [&str; 4] = ["/", "/api/auth/check", "/api/auth/login", "/api/health"];
 
+/// A browser cannot send a header with a WebSocket: its first message carries the token, which [`Guard::enter`] looks at.
+/// What it is opened by is looked at here: a page of ours, or a program.
+const SHOWS_LATER: &str = "/api/ws";
+
 /// Who is let in.
 pub(crate) struct Guard {
-    secret: Option<Secret>,
-    /// Without a secret: the only user who is served, or anyone.
-    only_uid: Option<u32>,
-    hosts: Hosts,
+    /// The daemon's own user.
+    uid: u32,
+    own_names: Vec<String>,
+    rules: RwLock<Arc<DoorRules>>,
     sessions: Mutex<Sessions>,
     throttle: Mutex<Throttle>,
     clock: fn() -> Now,
 }
 
+/// What the settings say about who is let in.
+struct DoorRules {
+    secret: Option<Secret>,
+    /// Counts the secrets that there have been: whoever came in by an earlier one is out.
+    epoch: u64,
+    /// Without a secret: the only user who is served, or anyone.
+    only_uid: Option<u32>,
+    /// Everyone knows the secret, so only this machine is served, whatever address is listened on.
+    only_here: bool,
+    hosts: Hosts,
+}
+
+impl DoorRules {
+    fn new(settings: &Settings, uid: u32, own_names: &[String], epoch: u64) -> DoorRules {
+        let secret = settings.requires_secret().then(|| Secret::new(&settings.secret));
+        DoorRules {
+            only_uid: (secret.is_none() && !settings.allow_anonymous).then_some(uid),
+            only_here: secret.is_some() && is_well_known(&settings.secret),
+            secret,
+            epoch,
+            hosts: Hosts::new(own_names.iter().cloned(), &settings.trusted_hosts),
+        }
+    }
+}
+
 impl Guard {
     /// As the settings have it. `uid` is the daemon's own user.
     pub(crate) fn new(settings: &Settings, uid: u32, own_names: Vec<String>, clock: fn() -> Now) -> Guard {
-        let secret = settings.requires_secret().then(|| Secret::new(&settings.secret));
         Guard {
-            only_uid: (secret.is_none() && !settings.allow_anonymous).then_some(uid),
-            secret,
-            hosts: Hosts::new(own_names, &settings.trusted_hosts),
+            rules: RwLock::new(Arc::new(DoorRules::new(settings, uid, &own_names, 0))),
+            uid,
+            own_names,
             sessions: Mutex::new(Sessions::new(settings.session_hours)),
             throttle: Mutex::default(),
             clock,
         }
     }
 
-    /// Whether callers must show the secret.
-    pub(crate) fn requires_secret(&self) -> bool {
-        self.secret.is_some()
+    /// Follows the settings: secret, `allow-anonymous`, `trusted-hosts`, `session-hours` (for logins from now on). A changed
+    /// secret ends every login, and every stream at its next [`Guard::is_in`]. Returns whether it changed.
+    ///
+    /// A daemon of root never goes without a secret: it keeps the one it had, and says so in its log.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for what follows the settings, and for streams")
+    )]
+    pub(crate) fn follow(&self, settings: &Settings) -> bool {
+        if self.uid == 0 && !settings.requires_secret() && !settings.allow_anonymous {
+            tracing::error!("a daemon of root does not go without a secret: the one before stays in force");
+            return false;
+        }
+        let before = self.rules();
+        let mut rules = DoorRules::new(settings, self.uid, &self.own_names, before.epoch);
+        let changed = rules.secret != before.secret;
+        rules.epoch += u64::from(changed);
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        let mut sessions = lock(&self.sessions);
+        sessions.last(settings.session_hours);
+        if changed {
+            sessions.close_all();
+        }
+        changed
     }
 
-    /// Opens a session for whoever knows the secret; `None` where none is asked for.
-    pub(crate) async fn login(&self, password: &str, peer: &Peer) -> Result<Option<Fresh>, ApiError> {
-        if self.secret.is_none() {
-            return Ok(None);
+    fn rules(&self) -> Arc<DoorRules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether callers must show the secret.
+    pub(crate) fn requires_secret(&self) -> bool {
+        self.rules().secret.is_some()
+    }
+
+    /// Whether whoever was let in would still be: what a stream asks at each heartbeat, which counts as use of its login.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for what follows the settings, and for streams")
+    )]
+    pub(crate) fn is_in(&self, principal: &Principal) -> bool {
+        principal.epoch == self.rules().epoch
+            && match &principal.via {
+                Via::Session(hash) => lock(&self.sessions).is_open(hash, (self.clock)()),
+                Via::Secret | Via::Nothing => true,
+            }
+    }
+
+    /// Opens a session for whoever knows the secret; none where none is asked for.
+    pub(crate) async fn login(&self, password: &str, peer: &Peer) -> Result<(Principal, Option<Fresh>), ApiError> {
+        let rules = self.rules();
+        let Some(secret) = &rules.secret else {
+            return Ok((Principal::anyone(rules.epoch), None));
+        };
+        if rules.only_here && !peer.ip().is_loopback() {
+            return Err(known_to_all());
         }
-        self.try_secret(password, peer).await?;
+        self.try_secret(secret, password, peer).await?;
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(ApiError::internal)?;
-        Ok(Some(lock(&self.sessions).open(random, (self.clock)())))
+        let mut sessions = lock(&self.sessions);
+        // The secret may have changed meanwhile, and its logins ended.
+        if self.rules().epoch != rules.epoch {
+            return Err(wrong_secret());
+        }
+        let fresh = sessions.open(random, (self.clock)());
+        Ok((Principal::owner(Via::Secret, rules.epoch), Some(fresh)))
     }
 
     /// Ends the session that a caller came with; there is nothing to end for others.
@@ -74,35 +155,43 @@ impl Guard {
     }
 
     async fn principal(&self, method: &Method, headers: &HeaderMap, peer: &Peer) -> Result<Principal, ApiError> {
-        let Some(secret) = &self.secret else {
-            if let Some(uid) = self.only_uid
+        // Without a secret nothing that a page elsewhere does not know stands in its way, so it must not be such a page.
+        if !self.requires_secret() && !method.is_safe() && is_from_elsewhere(headers) {
+            return Err(from_elsewhere());
+        }
+        self.enter(bearer(headers), peer).await
+    }
+
+    /// Lets in whoever shows a token or the secret, or whom this daemon serves without.
+    pub(crate) async fn enter(&self, shown: Option<&str>, peer: &Peer) -> Result<Principal, ApiError> {
+        let rules = self.rules();
+        let Some(secret) = &rules.secret else {
+            if let Some(uid) = rules.only_uid
                 && peer.uid().await != Some(uid)
             {
                 return Err(not_yours());
             }
-            // Nothing that a page elsewhere does not know stands in its way here, so it must not be such a page.
-            if !method.is_safe() && is_from_elsewhere(headers) {
-                return Err(from_elsewhere());
-            }
-            return Ok(Principal::anyone());
+            return Ok(Principal::anyone(rules.epoch));
         };
-        let Some(shown) = bearer(headers) else {
+        if rules.only_here && !peer.ip().is_loopback() {
+            return Err(known_to_all());
+        }
+        let Some(shown) = shown else {
             return Err(no_secret());
         };
         if let Some(hash) = lock(&self.sessions).find(shown, (self.clock)()) {
-            return Ok(Principal::owner(Via::Session(hash)));
+            return Ok(Principal::owner(Via::Session(hash), rules.epoch));
         }
         if is_token(shown) && !secret.is(shown) {
             return Err(session_ended());
         }
-        self.try_secret(shown, peer).await?;
-        Ok(Principal::owner(Via::Secret))
+        self.try_secret(secret, shown, peer).await?;
+        Ok(Principal::owner(Via::Secret, rules.epoch))
     }
 
     /// Looks at one try. A secret that can be guessed is not looked at more often than the throttle says; one that cannot
     /// be is always looked at, so that nobody's wrong tries keep its owner out.
-    async fn try_secret(&self, tried: &str, peer: &Peer) -> Result<(), ApiError> {
-        let Some(secret) = &self.secret else { return Ok(()) };
+    async fn try_secret(&self, secret: &Secret, tried: &str, peer: &Peer) -> Result<(), ApiError> {
         if secret.is_unguessable() && secret.is(tried) {
             return Ok(());
         }
@@ -131,11 +220,17 @@ pub(crate) async fn check(
     next: Next,
 ) -> Result<Response, ApiError> {
     guard
+        .rules()
         .hosts
         .check(request.uri(), request.headers())
         .map_err(|name| wrong_host(&name))?;
     let peer = request.extensions().get::<Peer>().cloned().unwrap_or_else(nobody);
-    if !is_open(request.uri().path()) {
+    let path = request.uri().path();
+    if path == SHOWS_LATER {
+        if is_from_elsewhere(request.headers()) {
+            return Err(from_elsewhere());
+        }
+    } else if !is_open(path) {
         let principal = guard.principal(request.method(), request.headers(), &peer).await?;
         request.extensions_mut().insert(principal);
     }
@@ -222,12 +317,21 @@ fn not_yours() -> ApiError {
     )
 }
 
+fn known_to_all() -> ApiError {
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "well_known_secret",
+        "everyone knows this daemon's secret, so it serves this machine only; set another `secret` in control_setting.yaml",
+        "此服务的密钥众所周知，因此只为本机服务；请在 control_setting.yaml 中更换 `secret`",
+    )
+}
+
 fn from_elsewhere() -> ApiError {
     ApiError::new(
         StatusCode::FORBIDDEN,
         "cross_site",
-        "this was sent by a page of another origin, and this daemon has no secret that would tell it from yours",
-        "该请求来自其他来源的页面，而此服务没有密钥可以区分",
+        "this was sent by a page of another origin",
+        "该请求来自其他来源的页面",
     )
 }
 

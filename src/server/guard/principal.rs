@@ -9,6 +9,8 @@ pub(crate) struct Principal {
     pub(crate) name: &'static str,
     /// How it showed who it is.
     pub(crate) via: Via,
+    /// Under which of the daemon's secrets, counted.
+    pub(crate) epoch: u64,
 }
 
 /// How a caller showed who it is.
@@ -24,15 +26,20 @@ pub(crate) enum Via {
 
 impl Principal {
     /// Whoever knows the secret.
-    pub(crate) fn owner(via: Via) -> Principal {
-        Principal { name: "owner", via }
+    pub(crate) fn owner(via: Via, epoch: u64) -> Principal {
+        Principal {
+            name: "owner",
+            via,
+            epoch,
+        }
     }
 
     /// Anyone, where no secret is asked for.
-    pub(crate) fn anyone() -> Principal {
+    pub(crate) fn anyone(epoch: u64) -> Principal {
         Principal {
             name: "anyone",
             via: Via::Nothing,
+            epoch,
         }
     }
 

@@ -21,7 +21,7 @@ pub(crate) fn hash(text: &[u8]) -> [u8; 32] {
 }
 
 /// The secret, as far as a running daemon has to know it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret {
     hash: [u8; 32],
     unguessable: bool,

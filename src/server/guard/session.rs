@@ -43,14 +43,21 @@ pub(crate) struct Fresh {
 
 impl Sessions {
     pub(crate) fn new(session_hours: f64) -> Sessions {
+        let mut sessions = Sessions {
+            open: HashMap::new(),
+            length: Duration::ZERO,
+            idle: Duration::ZERO,
+        };
+        sessions.last(session_hours);
+        sessions
+    }
+
+    /// How long logins last from now on; those that are open end when they were told to.
+    pub(crate) fn last(&mut self, session_hours: f64) {
         // A century is as good as for ever, and no clock overflows.
         let hours = session_hours.clamp(0.001, 876_000.0);
-        let length = Duration::from_secs_f64(hours * 3600.0);
-        Sessions {
-            open: HashMap::new(),
-            length,
-            idle: limits::SESSION_IDLE.min(length),
-        }
+        self.length = Duration::from_secs_f64(hours * 3600.0);
+        self.idle = limits::SESSION_IDLE.min(self.length);
     }
 
     /// Opens one. `random` is fresh from the system.
@@ -87,19 +94,31 @@ impl Sessions {
     pub(crate) fn find(&mut self, token: &str, now: Now) -> Option<TokenHash> {
         // Looking a hash up takes a time that tells about the hash, and the hash tells nothing about other tokens.
         let hash = TokenHash::of(token);
+        self.is_open(&hash, now).then_some(hash)
+    }
+
+    /// Whether a login is open; it counts as used.
+    pub(crate) fn is_open(&mut self, hash: &TokenHash, now: Now) -> bool {
         let idle = self.idle.as_millis() as u64;
-        let session = self.open.get_mut(&hash)?;
+        let Some(session) = self.open.get_mut(hash) else {
+            return false;
+        };
         if now.mono.0 >= session.ends || now.mono.0 >= session.used.saturating_add(idle) {
-            self.open.remove(&hash);
-            return None;
+            self.open.remove(hash);
+            return false;
         }
         session.used = now.mono.0;
-        Some(hash)
+        true
     }
 
     /// Ends one.
     pub(crate) fn close(&mut self, hash: &TokenHash) {
         self.open.remove(hash);
+    }
+
+    /// Ends all of them.
+    pub(crate) fn close_all(&mut self) {
+        self.open.clear();
     }
 
     fn forget_ended(&mut self, now: Now) {
