@@ -2,22 +2,29 @@
 use std::{
     ffi::{CString, OsStr},
     fs::{File, OpenOptions},
-    io,
+    io::{self, Read},
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{ffi::OsStrExt, fs::OpenOptionsExt, process::ExitStatusExt},
     },
     path::Path,
     process::ExitStatus,
+    time::Duration,
 };
 
 use gpuyard_core::model::ProcessIdentity;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, pidfd_open},
+};
 
 use crate::{
-    ExecError, identity,
+    ExecError, clock, identity,
     sys::{self, Status, Wait},
 };
+
+/// An announcement is one short line; what is longer is cut here.
+const MOST_ANNOUNCED: usize = 1 << 16;
 
 /// A process that was started in a process session of its own. Whoever started it waits for its descriptor to become
 /// readable and then calls [`Detached::try_wait`], so that it does not stay a zombie; when the starter dies first,
@@ -80,6 +87,37 @@ pub fn spawn_announcing(
         rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(ExecError::system("make a pipe"))?;
     let detached = detach(exe, arguments, environment, theirs.as_fd(), open_log(log)?.as_fd())?;
     Ok((detached, File::from(ours)))
+}
+
+/// The line that a program started by [`spawn_announcing`] has to say, or all that it said before it closed its output.
+///
+/// # Errors
+/// `TimedOut` where neither comes within `patience`; what the system says where the pipe cannot be read.
+pub fn first_line(said: &mut File, patience: Duration) -> io::Result<String> {
+    let deadline = clock::mono().plus_millis(patience.as_millis() as u64);
+    let mut bytes = Vec::new();
+    while !bytes.contains(&b'\n') && bytes.len() < MOST_ANNOUNCED {
+        let left = deadline.since(clock::mono());
+        let timeout = Timespec {
+            tv_sec: (left / 1000) as i64,
+            tv_nsec: (left % 1000 * 1_000_000) as i64,
+        };
+        match poll(&mut [PollFd::new(said, PollFlags::IN)], Some(&timeout)) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let mut chunk = [0; 4096];
+        match said.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    Ok(String::from_utf8_lossy(&bytes[..end]).into_owned())
 }
 
 fn detach(
@@ -162,4 +200,24 @@ pub(crate) fn hold(pid: i32) -> Result<(ProcessIdentity, OwnedFd), ExecError> {
 
 fn c_string(bytes: Vec<u8>) -> Result<CString, ExecError> {
     CString::new(bytes).map_err(ExecError::system("hand a text that holds NUL to a program"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn one_line_is_read_though_the_pipe_stays_open() {
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        let (mut reader, mut writer) = (File::from(reader), File::from(writer));
+        writer.write_all(b"{\"pid\":7}\nmore").unwrap();
+        assert_eq!(first_line(&mut reader, Duration::from_secs(60)).unwrap(), "{\"pid\":7}");
+        let late = first_line(&mut reader, Duration::ZERO).unwrap_err();
+        assert_eq!(late.kind(), io::ErrorKind::TimedOut, "there, and silent");
+        drop(writer);
+        assert_eq!(first_line(&mut reader, Duration::from_secs(60)).unwrap(), "", "closed");
+    }
 }

@@ -12,7 +12,7 @@ mod work;
 
 use std::io::Write;
 
-use serde_json::json;
+use gpuyard_core::wire::Announcement;
 
 pub use options::{Options, Start, exit};
 
@@ -30,18 +30,33 @@ pub fn run(options: Options) -> i32 {
     runtime.block_on(async {
         let (mut scheduler, senses) = match open::open(options) {
             Ok(open::Opened::Working(scheduler, senses)) => (scheduler, senses),
-            Ok(open::Opened::NothingToDo(code)) => return code,
+            Ok(open::Opened::NothingToDo(code)) => {
+                tracing::info!("there is no run to take up");
+                if announce {
+                    say(&Announcement::Refused {
+                        error: "there is no run to take up: it has ended, or there was none".into(),
+                        code: Announcement::NOTHING_TO_DO.into(),
+                    });
+                }
+                return code;
+            }
             Err(refusal) => {
                 tracing::error!("{refusal}");
                 if announce {
-                    say(&json!({ "code": refusal.code(), "error": refusal.to_string() }));
+                    say(&Announcement::Refused {
+                        error: refusal.to_string(),
+                        code: refusal.code().into(),
+                    });
                 }
                 return refusal.exit();
             }
         };
         if announce {
             let run = scheduler.journal.machine().run();
-            say(&json!({ "run_id": run.run_id, "pid": run.pid }));
+            say(&Announcement::Started {
+                run_id: run.run_id.clone(),
+                pid: run.pid,
+            });
         }
         match scheduler.work(senses).await {
             Ok(code) => code,
@@ -55,6 +70,8 @@ pub fn run(options: Options) -> i32 {
 }
 
 /// Tells the starter. It may have died meanwhile, which is no reason to die too (`println!` would panic).
-fn say(line: &serde_json::Value) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+fn say(announcement: &Announcement) {
+    if let Ok(line) = serde_json::to_string(announcement) {
+        let _ = writeln!(std::io::stdout(), "{line}");
+    }
 }

@@ -204,3 +204,25 @@ fn a_second_scheduler_is_refused() {
     assert_eq!(first.wait(), 0);
     assert_eq!(yard.starts("a"), 1);
 }
+
+/// Whoever waits for the one line of a scheduler is told that there was nothing to take up, and is not left to guess.
+#[test]
+fn a_recovery_with_nothing_to_do_says_so() {
+    let yard = Yard::new("1x24GiB");
+    yard.commands(SINGLE, &[task(1, "run a")]);
+    let says_so = || {
+        let mut scheduler = yard.schedule_with(SINGLE, &["--recover", "--announce"]);
+        assert_eq!(scheduler.wait(), 0);
+        let output = scheduler.output();
+        let line = output.lines().find_map(|line| serde_json::from_str::<Value>(line).ok());
+        assert_eq!(
+            line.map(|line| line["code"].clone()),
+            Some(json!("nothing_to_do")),
+            "{output}"
+        );
+    };
+    says_so();
+    assert_eq!(yard.schedule(SINGLE).wait(), 0);
+    says_so();
+    assert_eq!(yard.starts("a"), 1);
+}

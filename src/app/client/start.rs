@@ -1,10 +1,5 @@
 //! `gpuyard start`: through the daemon where one lives, else by starting the scheduler itself.
-use std::{
-    ffi::OsStr,
-    fs::File,
-    io::{self, Read, Write},
-    time::Duration,
-};
+use std::{ffi::OsStr, io::Write, time::Duration};
 
 use gpuyard_core::{
     model::ConfigKey,
@@ -12,7 +7,6 @@ use gpuyard_core::{
 };
 use gpuyard_exec::{place::Place, spawn};
 use gpuyard_store::{Root, StoreError, file, rules};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Context, Daemon};
 use crate::{
@@ -23,8 +17,6 @@ use crate::{
 
 /// A scheduler's first state is on disk within milliseconds; a hung disk is not waited for longer than this.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// An announcement is one short line.
-const MOST_BYTES: usize = 1 << 16;
 
 /// Starts a scheduler.
 pub(crate) fn start(context: &Context, args: &StartArgs, out: &mut dyn Write) -> Result<i32, Failure> {
@@ -96,7 +88,7 @@ fn start_here(context: &Context, root: &Root, key: ConfigKey, resume: bool) -> R
     }
     let (child, mut said) = spawn::spawn_announcing(&exe, &words, &log, &[]).map_err(Failure::failed)?;
     let pid = child.identity().pid;
-    let line = first_line(&mut said).map_err(|error| {
+    let line = spawn::first_line(&mut said, PATIENCE).map_err(|error| {
         let log = log.display();
         Failure::failed(say!(
             lang,
@@ -131,48 +123,4 @@ fn start_here(context: &Context, root: &Root, key: ConfigKey, resume: bool) -> R
 fn config_file(root: &Root, settings: &gpuyard_core::model::Settings, key: ConfigKey) -> Result<String, StoreError> {
     let rules = rules::load(&root.rules_path(settings))?;
     Ok(root.command_path(&rules, key).display().to_string())
-}
-
-/// The first line that is said, or all that was said before the other end closed.
-fn first_line(said: &mut File) -> io::Result<String> {
-    let deadline = gpuyard_exec::clock::mono().plus_millis(PATIENCE.as_millis() as u64);
-    let mut bytes = Vec::new();
-    while !bytes.contains(&b'\n') && bytes.len() < MOST_BYTES {
-        let left = deadline.since(gpuyard_exec::clock::mono());
-        let timeout = Timespec {
-            tv_sec: (left / 1000) as i64,
-            tv_nsec: (left % 1000 * 1_000_000) as i64,
-        };
-        match poll(&mut [PollFd::new(said, PollFlags::IN)], Some(&timeout)) {
-            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-            Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-        }
-        let mut chunk = [0; 4096];
-        match said.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
-    Ok(String::from_utf8_lossy(&bytes[..end]).into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn one_line_is_read_though_the_pipe_stays_open() {
-        let (reader, writer) = rustix::pipe::pipe().unwrap();
-        let (mut reader, mut writer) = (File::from(reader), File::from(writer));
-        writer.write_all(b"{\"pid\":7}\nmore").unwrap();
-        assert_eq!(first_line(&mut reader).unwrap(), "{\"pid\":7}");
-        drop(writer);
-        assert_eq!(first_line(&mut reader).unwrap(), "", "closed");
-    }
 }

@@ -51,6 +51,11 @@ pub enum Announcement {
     },
 }
 
+impl Announcement {
+    /// Code of a scheduler that was to take up a run, found none that needs it, and ended well.
+    pub const NOTHING_TO_DO: &str = "nothing_to_do";
+}
+
 /// Body of a stop; no body ends the running tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -1,26 +1,17 @@
 //! Starting a scheduler, and hearing from it that its first state is on disk.
-use std::{
-    ffi::OsStr,
-    fs::File,
-    io::{self, Read},
-    time::Duration,
-};
+use std::{ffi::OsStr, fs::File, io};
 
 use gpuyard_core::{
     model::{ConfigKey, Lang, RunId},
     wire::Announcement,
 };
 use gpuyard_exec::{
-    ExecError, clock,
-    spawn::{Detached, spawn_announcing},
+    ExecError,
+    spawn::{Detached, first_line, spawn_announcing},
 };
 use gpuyard_store::file;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{app::App, limits};
-
-/// An announcement is one short line.
-const MOST_BYTES: usize = 1 << 16;
 
 /// Which run a scheduler is to work on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,32 +94,4 @@ fn start(app: &App, key: ConfigKey, how: How) -> Result<(Detached, File), NotUp>
         How::Recover => words.push("--recover".as_ref()),
     }
     Ok(spawn_announcing(&app.exe, &words, &log, &[])?)
-}
-
-/// The first line that is said, or all that was said before the other end closed.
-fn first_line(said: &mut File, patience: Duration) -> io::Result<String> {
-    let deadline = clock::mono().plus_millis(patience.as_millis() as u64);
-    let mut bytes = Vec::new();
-    while !bytes.contains(&b'\n') && bytes.len() < MOST_BYTES {
-        let left = deadline.since(clock::mono());
-        let timeout = Timespec {
-            tv_sec: (left / 1000) as i64,
-            tv_nsec: (left % 1000 * 1_000_000) as i64,
-        };
-        match poll(&mut [PollFd::new(said, PollFlags::IN)], Some(&timeout)) {
-            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-            Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-        }
-        let mut chunk = [0; 4096];
-        match said.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
-    Ok(String::from_utf8_lossy(&bytes[..end]).into_owned())
 }

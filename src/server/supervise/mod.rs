@@ -12,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use gpuyard_core::model::{ConfigKey, Mono, ProcessIdentity, RunId};
+use gpuyard_core::{
+    model::{ConfigKey, Mono, ProcessIdentity, RunId},
+    wire::Announcement,
+};
 use gpuyard_exec::{clock, identity, spawn::Detached};
 pub(crate) use launch::{How, Launched, NotUp, launch};
 use policy::{Facts, History, Step};
@@ -110,6 +113,10 @@ impl Supervisor {
                 self.recovering.remove(&key);
                 match &outcome {
                     Ok(run_id) => tracing::info!(%key, %run_id, "the scheduler is at work again"),
+                    // It ended meanwhile, by another's hand.
+                    Err(NotUp::Refused { code, .. }) if code == Announcement::NOTHING_TO_DO => {
+                        tracing::info!(%key, %run_id, "the run has ended; no scheduler is needed");
+                    }
                     Err(error) => tracing::error!(%key, %run_id, "the scheduler was not started again: {error}"),
                 }
                 match child {
