@@ -47,6 +47,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tracing", &["gpu", "exec", "store", "scheduler", "server", "app"]),
     // HTTP and its secrets; store names versions of files by a hash.
     ("axum", &["server"]),
+    ("rust-embed", &["server"]),
     ("hyper", &["server"]),
     ("hyper-util", &["server"]),
     ("tower", &["server"]),

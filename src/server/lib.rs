@@ -7,8 +7,9 @@ mod api;
 mod app;
 mod audit;
 mod connection;
-mod document;
 #[cfg(test)]
+mod dashboard;
+mod document;
 mod document_tests;
 mod edge;
 mod error;

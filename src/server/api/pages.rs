@@ -1,11 +1,17 @@
 //! What is open to everyone: health, and where a browser lands.
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::Path, http::StatusCode, response::Redirect, routing::get};
+use axum::{
+    Extension, Json,
+    extract::Path,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
 use gpuyard_core::{model::Lang, wire::Health};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::app::App;
+use crate::{app::App, dashboard};
 
 /// The API's version.
 pub(crate) const API_VERSION: &str = "1";
@@ -26,22 +32,34 @@ async fn root() -> Redirect {
     Redirect::temporary("/ui/")
 }
 
-/// This version has no dashboard; whoever looks for it learns what there is.
-async fn ui(Extension(lang): Extension<Lang>) -> &'static str {
-    lang.pick(
-        "gpuyard is running. This version has no dashboard; on the server itself: gpuyard status, gpuyard gpus, \
-         gpuyard why. Programs use /api.\n",
-        "gpuyard 正在运行。此版本没有网页界面；请在服务器上使用：gpuyard status、gpuyard gpus、gpuyard why。\
-         程序请使用 /api。\n",
-    )
+/// The dashboard's page.
+async fn ui(Extension(lang): Extension<Lang>, headers: HeaderMap) -> Response {
+    page("", &headers, lang)
 }
 
-/// Pages below `/ui` are one page; files are there or not, and here they are not.
-async fn below_ui(Path(rest): Path<String>, lang: Extension<Lang>) -> Result<&'static str, StatusCode> {
-    if rest.starts_with("assets/") || rest.starts_with("images/") {
-        return Err(StatusCode::NOT_FOUND);
+/// Below `/ui/` are the dashboard's files; every other path is its page.
+async fn below_ui(Path(rest): Path<String>, Extension(lang): Extension<Lang>, headers: HeaderMap) -> Response {
+    page(&rest, &headers, lang)
+}
+
+fn page(path: &str, headers: &HeaderMap, lang: Lang) -> Response {
+    dashboard::answer(path, headers).unwrap_or_else(|| not_built(path, lang))
+}
+
+/// A binary that was built without the dashboard says what is missing, and what there is.
+fn not_built(path: &str, lang: Lang) -> Response {
+    if path.starts_with("assets/") || path.starts_with("images/") {
+        return StatusCode::NOT_FOUND.into_response();
     }
-    Ok(ui(lang).await)
+    lang.pick(
+        "gpuyard is running, but this binary was built without its dashboard.\n\n\
+         To have it: install Node 20 or newer with npm, run ./run.sh in the source folder, and start the daemon again.\n\
+         Without it, on the server itself: gpuyard status, gpuyard gpus, gpuyard why. Programs use /api.\n",
+        "gpuyard 正在运行，但此程序编译时未包含网页界面。\n\n\
+         如需网页界面：请安装 Node 20 或更新版本（含 npm），在源码目录运行 ./run.sh，然后重新启动守护进程。\n\
+         也可在服务器上使用：gpuyard status、gpuyard gpus、gpuyard why。程序请使用 /api。\n",
+    )
+    .into_response()
 }
 
 /// That the daemon is there.

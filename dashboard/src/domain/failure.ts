@@ -1,0 +1,2 @@
+// What went wrong, as everything above the transport sees it.
+export { ApiFailure, type FieldError } from '@/api'

@@ -1,0 +1,33 @@
+// Addresses. Each page is a file of its own, fetched when it is first opened; Back finds the scroll where it was.
+import { createRouter, createWebHistory, type Router } from 'vue-router'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** Without rail and bar. */
+    bare?: boolean
+  }
+}
+
+export function makeRouter(): Router {
+  return createRouter({
+    history: createWebHistory('/ui/'),
+    routes: [
+      { path: '/', redirect: '/gpu' },
+      { path: '/login', component: () => import('@/views/login/LoginPage.vue'), meta: { bare: true } },
+      { path: '/gpu', component: () => import('@/views/gpu/GpuPage.vue') },
+      { path: '/command', component: () => import('@/views/command/CommandPage.vue') },
+      { path: '/state', component: () => import('@/views/state/StatePage.vue') },
+      { path: '/logs/:rest(.*)*', component: () => import('@/views/logs/LogPage.vue') },
+      { path: '/rule', component: () => import('@/views/rule/RulePage.vue') },
+      { path: '/setting', component: () => import('@/views/setting/SettingPage.vue') },
+      { path: '/:rest(.*)*', component: () => import('@/views/NotFound.vue') },
+    ],
+    async scrollBehavior(to, from, saved) {
+      if (saved) {
+        await new Promise((resolve) => requestAnimationFrame(resolve))
+        return saved
+      }
+      return to.path === from.path ? undefined : { top: 0 }
+    },
+  })
+}

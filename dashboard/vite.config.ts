@@ -1,0 +1,18 @@
+// How the dashboard is built: below /ui/, compressed once, here, and never when it is asked for.
+import { fileURLToPath } from 'node:url'
+import vue from '@vitejs/plugin-vue'
+import { defineConfig } from 'vitest/config'
+import { compressed } from './scripts/compressed'
+
+// In development the page's own server forwards the API: the daemon answers no other origin.
+const daemon = process.env.GPUYARD_URL ?? 'http://127.0.0.1:29214'
+
+export default defineConfig({
+  base: '/ui/',
+  plugins: [vue(), compressed()],
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  define: { __INTLIFY_PROD_DEVTOOLS__: 'false', __VUE_OPTIONS_API__: 'false' },
+  build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
+  server: { proxy: { '/api': { target: daemon, ws: true, changeOrigin: true } } },
+  test: { environment: 'happy-dom', include: ['src/**/*.test.ts', 'tests/**/*.test.ts'] },
+})
