@@ -7,9 +7,9 @@ mod api;
 mod app;
 mod audit;
 mod connection;
-#[cfg(test)]
 mod dashboard;
 mod document;
+#[cfg(test)]
 mod document_tests;
 mod edge;
 mod error;

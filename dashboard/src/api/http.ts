@@ -16,6 +16,11 @@ export function setSurroundings(surroundings: Surroundings): void {
   around = surroundings
 }
 
+/** As it was set; the socket needs the same. */
+export function surroundings(): Surroundings {
+  return around
+}
+
 /** Sends a request; resolves only with a good answer. */
 export async function send(request: Request): Promise<Response> {
   const call = `${request.method} ${new URL(request.url).pathname}`
@@ -32,41 +37,7 @@ export async function send(request: Request): Promise<Response> {
   }
   if (response.ok) return response
   // A login that failed is the login form's own affair; a login that came meanwhile is not undone.
-  if (response.status === 401 && !request.url.endsWith('/api/auth/login') && around.token() === token) around.onUnauthorized()
+  const ended = response.status === 401 && !request.url.endsWith('/api/auth/login') && around.token() === token
+  if (ended) around.onUnauthorized()
   throw await failureOf(response, call)
-}
-
-/** What `call` may carry. */
-export interface Options {
-  query?: Record<string, string | number | boolean | null | undefined>
-  body?: unknown
-  /** The version that is being replaced. */
-  ifMatch?: string | null
-  signal?: AbortSignal
-}
-
-/** An answer's body with its version. */
-export interface Versioned<T> {
-  data: T
-  etag: string | null
-}
-
-/** Calls the daemon: `call<GpuReport>('GET', '/api/gpu')`. */
-export async function call<T>(method: string, path: string, options: Options = {}): Promise<Versioned<T>> {
-  const url = new URL(path, location.origin)
-  for (const [name, value] of Object.entries(options.query ?? {})) {
-    if (value != null) url.searchParams.set(name, String(value))
-  }
-  const headers = new Headers()
-  if (options.body !== undefined) headers.set('Content-Type', 'application/json')
-  if (options.ifMatch) headers.set('If-Match', options.ifMatch)
-  const response = await send(
-    new Request(url, {
-      method,
-      headers,
-      body: options.body === undefined ? undefined : JSON.stringify(options.body),
-      signal: options.signal,
-    }),
-  )
-  return { data: (await response.json()) as T, etag: response.headers.get('etag') }
 }

@@ -1,3 +1,4 @@
 // The daemon's API as domains use it.
+export { api, bodyOf, versionOf, type Schemas, type Versioned } from './client'
 export { ApiFailure, type FieldError } from './failure'
-export { call, setSurroundings, type Surroundings, type Versioned } from './http'
+export { setSurroundings, type Surroundings } from './http'

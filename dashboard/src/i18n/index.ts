@@ -3,6 +3,7 @@ import { createI18n, useI18n } from 'petite-vue-i18n'
 import { nextTick, watch } from 'vue'
 import { usePreferences, type Language } from '@/stores/preferences'
 import type { Messages } from './en'
+import { compile } from './messages'
 
 const loaders: Record<Language, () => Promise<{ default: Messages }>> = {
   en: () => import('./en'),
@@ -17,7 +18,7 @@ async function show(language: Language): Promise<void> {
     locale: { value: string }
     setLocaleMessage(locale: string, messages: unknown): void
   }
-  words.setLocaleMessage(language, messages)
+  words.setLocaleMessage(language, compile(messages))
   words.locale.value = language
   await nextTick()
 }

@@ -1,22 +1,18 @@
 // Logging in and out.
-import { call } from '@/api'
+import { api, bodyOf, type Schemas } from '@/api'
 
-/** What a login is worth. */
-export interface Login {
-  /** To be sent with every call; null where no key is asked for. */
-  token: string | null
-  expires_at: string | null
-}
+/** What a login is worth: a token, to be sent with every call; none where no key is asked for. */
+export type Login = Schemas['LoginAnswer']
 
 /** Whether the daemon asks for a key at all. */
 export async function requiresKey(): Promise<boolean> {
-  return (await call<{ requires_auth: boolean }>('GET', '/api/auth/check')).data.requires_auth
+  return (await bodyOf(api.GET('/api/auth/check'))).requires_auth
 }
 
-export async function logIn(key: string): Promise<Login> {
-  return (await call<Login>('POST', '/api/auth/login', { body: { password: key } })).data
+export function logIn(key: string): Promise<Login> {
+  return bodyOf(api.POST('/api/auth/login', { body: { password: key } }))
 }
 
 export async function logOut(): Promise<void> {
-  await call('POST', '/api/auth/logout')
+  await api.POST('/api/auth/logout')
 }

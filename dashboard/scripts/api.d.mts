@@ -1,0 +1,2 @@
+// Types of api.mjs.
+export function generate(): Promise<string>

@@ -1,0 +1,2027 @@
+// Made by `npm run api` from tests/snapshots/openapi.json. Do not edit.
+export interface paths {
+    "/api/auth/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether callers must show the secret. */
+        get: operations["auth_check"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A token for the secret. */
+        post: operations["auth_login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the token that the caller came with. */
+        post: operations["auth_logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gpu": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything about the GPUs. */
+        get: operations["gpu_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gpu/processes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The processes on the GPUs. */
+        get: operations["gpu_processes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gpu/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How sampling goes. */
+        get: operations["gpu_state"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** That the daemon is there. */
+        get: operations["health_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/log/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A part of a task's log. */
+        get: operations["log_content"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This document. */
+        get: operations["openapi.json_openapi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scheduler/running": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The runs whose schedulers live, with their tasks. */
+        get: operations["scheduler_running"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scheduler/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The runs, newest first. */
+        get: operations["scheduler_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scheduler/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One run with its tasks. */
+        get: operations["scheduler_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scheduler/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether each command file's scheduler runs. */
+        get: operations["scheduler_states"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scheduler/stop/{pid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells a scheduler to end, by its pid. Only what holds a place of this root is told anything. */
+        post: operations["scheduler_stop_pid"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scheduler/tasks/{task_id}/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Runs a task again, passes over it, or ends it. */
+        post: operations["scheduler_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scheduler/{mode}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Starts a scheduler; answers once its first state is on disk. */
+        post: operations["scheduler_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scheduler/{mode}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether a command file's scheduler runs. */
+        get: operations["scheduler_state"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scheduler/{mode}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells the scheduler of a command file to end. */
+        post: operations["scheduler_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description Answer of `GET /api/auth/check`. */
+        AuthCheck: {
+            /** @description Whether callers must show the secret. */
+            requires_auth: boolean;
+        };
+        /**
+         * Format: uint64
+         * @description An amount of memory in bytes.
+         */
+        Bytes: number;
+        /** @description Why all waiting heads that ask for the same wait. */
+        ClassReason: {
+            /**
+             * Format: uint32
+             * @description GPUs asked for.
+             */
+            gpu_count: number;
+            /** @description Memory asked for on each. */
+            memory: components["schemas"]["Bytes"];
+            /** @description Why. */
+            reason: components["schemas"]["Reason"];
+        };
+        /** @description MHz. */
+        Clocks: {
+            /**
+             * Format: uint32
+             * @description Graphics (SM) clock now.
+             */
+            graphics: number | null;
+            /**
+             * Format: uint32
+             * @description And at most.
+             */
+            graphics_max: number | null;
+            /**
+             * Format: uint32
+             * @description Memory clock now.
+             */
+            memory: number | null;
+            /**
+             * Format: uint32
+             * @description And at most.
+             */
+            memory_max: number | null;
+        };
+        /** @description CPUs. */
+        CpuReport: {
+            /**
+             * Format: uint32
+             * @description How many.
+             */
+            count: number | null;
+            percent: components["schemas"]["Percent"] | null;
+        };
+        /** @description Answer of a call that failed, whatever its status. */
+        ErrorAnswer: {
+            /** @description For programs: it stays the same in every language and version. */
+            code: string;
+            /** @description What is wrong with single fields of what was sent (422 only). */
+            errors?: components["schemas"]["FieldAnswer"][];
+            /** @description For people, in the language of `Accept-Language` (`en` or `zh`). */
+            message: string;
+            /** @description False. */
+            success: boolean;
+        };
+        /** @description What is wrong with one field. */
+        FieldAnswer: {
+            /** @description For programs. */
+            code: string;
+            /** @description Its path: `queues[0].processes[1].memory`, say. */
+            field: string;
+            /** @description For people. */
+            message: string;
+        };
+        /** @description A wait before the next attempt. */
+        Gate: {
+            /** @description Back-off, or the shorter delay before a retry. */
+            backing_off: boolean;
+            /**
+             * Format: uint64
+             * @description How long it is in all, milliseconds; bounds what is left after a reboot.
+             */
+            length_ms: number;
+            /**
+             * Format: date-time
+             * @description The same for people, as the wall clock stood.
+             */
+            until: string;
+            /** @description When it opens, on the run's boot's monotonic clock. */
+            until_mono: components["schemas"]["Mono"];
+        };
+        /** @description A GPU. */
+        GpuEntry: {
+            /** @description Its clocks. */
+            clocks: components["schemas"]["Clocks"];
+            /** @description Version of its driver. */
+            driver_version: string | null;
+            fan_speed: components["schemas"]["Percent"] | null;
+            /** @description Whether it can be read: `{"state":"ok"}`, or `lost` or `unreadable` with a message. */
+            health: components["schemas"]["GpuHealth"];
+            /**
+             * Format: uint32
+             * @description Its place in the list.
+             */
+            index: number;
+            memory: components["schemas"]["Usage"] | null;
+            /** @description Model. */
+            name: string | null;
+            /** @description Where and how it is plugged in. */
+            pcie: components["schemas"]["Pcie"];
+            /** @description Its power. */
+            power: components["schemas"]["Power"];
+            /** @description Processes on it; `null` where they cannot be listed. */
+            processes: components["schemas"]["ProcessEntry"][] | null;
+            /**
+             * Format: float
+             * @description °C.
+             */
+            temperature: number | null;
+            /** @description How busy it is. */
+            utilization: components["schemas"]["Utilization"];
+            /** @description Its identity. */
+            uuid: components["schemas"]["GpuUuid"];
+            /** @description Maker. */
+            vendor: components["schemas"]["Vendor"];
+        };
+        /** @description Whether a GPU can be read. */
+        GpuHealth: {
+            /** @enum {string} */
+            state: "ok";
+        } | {
+            /** @description What the driver said. */
+            message: string;
+            /** @enum {string} */
+            state: "lost";
+        } | {
+            /** @description What the driver said. */
+            message: string;
+            /** @enum {string} */
+            state: "unreadable";
+        };
+        /** @description Answer of `GET /api/gpu/processes`. */
+        GpuProcesses: {
+            /**
+             * Format: uint32
+             * @description Entries that follow.
+             */
+            count: number;
+            /** @description The makers of the GPUs found, with commas between; `null` where there are none. */
+            gpu_type: string | null;
+            /** @description One entry for each process on each GPU. */
+            processes: components["schemas"]["ProcessEntry"][];
+            /** @description True. */
+            success: boolean;
+        };
+        /** @description A GPU as an attempt knows it. */
+        GpuRef: {
+            /**
+             * Format: uint32
+             * @description Index at placement.
+             */
+            index: number;
+            /** @description Identity. */
+            uuid: components["schemas"]["GpuUuid"];
+        };
+        /** @description Answer of `GET /api/gpu`. */
+        GpuReport: {
+            /**
+             * Format: uint32
+             * @description How many users have a process on a GPU.
+             */
+            active_user_count: number;
+            /** @description Their names. */
+            active_users: string[];
+            age: components["schemas"]["Seconds"] | null;
+            /** @description Whether GPUs are there and have been read. */
+            available: boolean;
+            /**
+             * Format: uint32
+             * @description GPUs, those that are lost included.
+             */
+            gpu_count: number;
+            /** @description One entry a GPU, in index order. */
+            gpus: components["schemas"]["GpuEntry"][];
+            /** @description The machine around them. */
+            host: components["schemas"]["HostReport"];
+            memory_percent: components["schemas"]["Percent"] | null;
+            /** @description Why they are not, or why what follows is old; `null` when all is well. */
+            message: string | null;
+            /** @description Readings have failed since: what follows is the last good one. */
+            stale: boolean;
+            /**
+             * Format: date-time
+             * @description When the GPUs were read; the moment of the answer where none were.
+             */
+            timestamp: string;
+            /**
+             * Format: uint32
+             * @description GPU processes; one on two GPUs counts once.
+             */
+            total_processes: number;
+        };
+        /** @description A GPU's identity: NVML's UUID, or a PCI address where a vendor has none. Never its index, which may change. */
+        GpuUuid: string;
+        /** @description Answer of `GET /api/health`: open to everyone, so it says nothing about the machine. */
+        Health: {
+            /** @description The API's version; it changes when an answer changes in a way that programs would trip over. */
+            api_version: string;
+            /** @description `ok`. */
+            status: string;
+            /** @description The program's version. */
+            version: string;
+        };
+        /** @description The machine. */
+        HostReport: {
+            /** @description Its CPUs. */
+            cpu: components["schemas"]["CpuReport"];
+            disk: components["schemas"]["Usage"] | null;
+            /** @description Its name. */
+            hostname: string;
+            /** @description Mean number of runnable tasks over 1, 5 and 15 minutes. */
+            load: number[] | null;
+            memory: components["schemas"]["Usage"] | null;
+            swap: components["schemas"]["Usage"] | null;
+        };
+        /** @description An attempt that has been begun and has not ended, as far as is known. */
+        LiveAttempt: {
+            /** @description Its folder, below the root: `logs/tasks/…`. */
+            folder: string;
+            runner: components["schemas"]["ProcessIdentity"] | null;
+            /** @description Its runner is gone, and its processes live. */
+            runner_lost?: boolean;
+            /** @description Its task was told to stop. */
+            stop_requested?: boolean;
+            /** @description Its key. */
+            uni_id: components["schemas"]["UniId"];
+        };
+        /** @description Answer of `GET /api/log/content`. */
+        LogContent: {
+            /** @description What was asked for. Bytes that are no UTF-8 are replaced. */
+            content: string;
+            /** @description Which file. */
+            log_path: string;
+            /** @description In words. */
+            message: string;
+            /**
+             * Format: uint64
+             * @description Where `content` ends in it: to be asked from next.
+             */
+            next_offset: number;
+            /**
+             * Format: uint64
+             * @description Where `content` begins in it.
+             */
+            offset: number;
+            /**
+             * Format: uint64
+             * @description Its size in bytes.
+             */
+            size: number;
+            /** @description True; a failed reading is an error answer. */
+            success: boolean;
+            /**
+             * Format: uint64
+             * @description Lines in it; `null` until they have been counted.
+             */
+            total_lines: number | null;
+        };
+        /** @description Answer of `POST /api/auth/login`. */
+        LoginAnswer: {
+            /**
+             * Format: date-time
+             * @description When it ends at the latest; unused, it ends sooner.
+             */
+            expires_at: string | null;
+            /** @description In words. */
+            message: string;
+            /** @description True; a failed login is an error answer. */
+            success: boolean;
+            /** @description To be sent as `Authorization: Bearer`; `null` where no secret is asked for. */
+            token: string | null;
+        };
+        /** @description Body of `POST /api/auth/login`. */
+        LoginRequest: {
+            /** @description The secret. */
+            password: string;
+        };
+        /** @description Answer of `POST /api/auth/logout`. */
+        LogoutAnswer: {
+            /** @description In words. */
+            message: string;
+            /** @description True. */
+            success: boolean;
+        };
+        /**
+         * @description `single` (each task uses one GPU) or `multi` (a task says how many).
+         * @enum {string}
+         */
+        Mode: "single" | "multi";
+        /**
+         * Format: uint64
+         * @description Milliseconds since the host booted, suspends included (`CLOCK_BOOTTIME`). Comparable only within one boot.
+         */
+        Mono: number;
+        /** @description The machine something happened on. */
+        Node: {
+            /** @description For people. */
+            hostname: string;
+            /** @description `/etc/machine-id`, or another id that is stable on this machine. */
+            machine_id: string;
+        };
+        /**
+         * @description What a failed task means for its queue.
+         * @enum {string}
+         */
+        OnFailure: "stop" | "continue";
+        /** @description The operating-system user something belongs to. */
+        Owner: {
+            /** @description Login name, or the uid in digits where it has none. */
+            name: string;
+            /**
+             * Format: uint32
+             * @description User id on its node.
+             */
+            uid: number;
+        };
+        /** @description The slot. */
+        Pcie: {
+            /** @description `00000000:3B:00.0`. */
+            bus_id: string | null;
+            /**
+             * Format: uint32
+             * @description Generation now.
+             */
+            generation: number | null;
+            /**
+             * Format: uint32
+             * @description Lanes now.
+             */
+            width: number | null;
+        };
+        /**
+         * Format: float
+         * @description A share of a whole, 0 to 100.
+         */
+        Percent: number;
+        /** @description Where pids mean something: one machine, one boot, one pid namespace. */
+        PidSpace: {
+            /** @description `/proc/sys/kernel/random/boot_id`. */
+            boot_id: string;
+            /** @description See `Node::machine_id`. */
+            machine_id: string;
+            /**
+             * Format: uint64
+             * @description Inode of `/proc/self/ns/pid`.
+             */
+            pid_ns: number;
+        };
+        /** @description Watts. */
+        Power: {
+            /**
+             * Format: float
+             * @description Drawn.
+             */
+            draw: number | null;
+            /** @description For people: `150W`. */
+            draw_human: string | null;
+            /**
+             * Format: float
+             * @description Allowed.
+             */
+            limit: number | null;
+            /** @description For people. */
+            limit_human: string | null;
+        };
+        /** @description A process on one GPU. */
+        ProcessEntry: {
+            /** @description The command line. */
+            command: string | null;
+            cpu_percent: components["schemas"]["Percent"] | null;
+            /**
+             * Format: uint32
+             * @description Which GPU.
+             */
+            gpu_index: number;
+            gpu_memory: components["schemas"]["Bytes"] | null;
+            /** @description For people. */
+            gpu_memory_human: string | null;
+            gpu_sm_utilization: components["schemas"]["Percent"] | null;
+            host_memory: components["schemas"]["Bytes"] | null;
+            /** @description The executable's name. */
+            name: string | null;
+            /**
+             * Format: int32
+             * @description Process id.
+             */
+            pid: number;
+            running_time: components["schemas"]["Seconds"] | null;
+            /** @description Tells this process from a later one with the same pid. Opaque: compare it, do not read it. */
+            start_time: string;
+            task: components["schemas"]["TaskRef"] | null;
+            /** @description Whose. */
+            username: string | null;
+            /** @description The GPU's maker. */
+            vendor: components["schemas"]["Vendor"];
+        };
+        /** @description A process that can never be mistaken for another one, though pids come back. */
+        ProcessIdentity: components["schemas"]["PidSpace"] & {
+            /**
+             * Format: int32
+             * @description Process id, above 1.
+             */
+            pid: number;
+            /**
+             * Format: uint64
+             * @description Field 22 of `/proc/PID/stat`: clock ticks from boot to the process's start.
+             */
+            start_ticks: number;
+        };
+        /** @description One queue of a run. */
+        Queue: {
+            /**
+             * Format: uint32
+             * @description Completed, skipped.
+             */
+            completed_tasks: number;
+            /**
+             * Format: uint32
+             * @description First GPU of the task at work.
+             */
+            current_gpu: number | null;
+            /** @description The task at work, in words: `任务 1/2: python …` in the seed, `1/2: python …` here. */
+            current_task: string | null;
+            /**
+             * Format: uint32
+             * @description Failed.
+             */
+            failed_tasks: number;
+            /** @description Its id. */
+            id: components["schemas"]["QueueId"];
+            /** @description The last error of any of its tasks. */
+            last_error: string | null;
+            /**
+             * Format: uint32
+             * @description Pending, retrying.
+             */
+            pending_tasks: number;
+            /** @description Its tasks, in order. */
+            processes: components["schemas"]["Task"][];
+            /**
+             * Format: uint32
+             * @description At work.
+             */
+            running_tasks: number;
+            /** @description Where it stands. */
+            state: components["schemas"]["QueueState"];
+            /**
+             * Format: uint32
+             * @description Tasks in it.
+             */
+            total_tasks: number;
+        };
+        /**
+         * Format: uint64
+         * @description A queue's id, the number in the first line of its blocks.
+         */
+        QueueId: number;
+        /**
+         * @description Where a queue stands.
+         * @enum {string}
+         */
+        QueueState: "waiting" | "running" | "completed" | "failed" | "stopped";
+        /** @description Why a task waits. In JSON: `{"code": "NotEnoughMemory", "best_free": …}`; `Reason::text` adds the words. */
+        Reason: {
+            /** @enum {string} */
+            code: "NoGpuMatches";
+        } | {
+            /** @description The most that is to be had on one GPU now, promised memory and headroom taken off. */
+            best_free: components["schemas"]["Bytes"];
+            /** @enum {string} */
+            code: "NotEnoughMemory";
+        } | {
+            /** @enum {string} */
+            code: "GpuHeldByOwnTask";
+        } | {
+            /** @enum {string} */
+            code: "GpuHasOwnProcess";
+        } | {
+            /**
+             * Format: uint32
+             * @description GPUs that the user may hold.
+             */
+            allowed: number;
+            /** @enum {string} */
+            code: "ReservedForOthers";
+            /**
+             * Format: uint32
+             * @description GPUs that the user holds.
+             */
+            held: number;
+        } | {
+            /** @enum {string} */
+            code: "NotEnoughGpus";
+            /**
+             * Format: uint32
+             * @description That would do now.
+             */
+            free: number;
+            /**
+             * Format: uint32
+             * @description That it asks for.
+             */
+            needed: number;
+        } | {
+            /** @enum {string} */
+            code: "HeldForLargerTask";
+        } | {
+            /** @enum {string} */
+            code: "BackingOff";
+            /**
+             * Format: date-time
+             * @description When it is tried again, as far as the wall clock tells.
+             */
+            until: string;
+        } | {
+            /** @enum {string} */
+            code: "RetryDelay";
+            /**
+             * Format: date-time
+             * @description When it is tried again, as far as the wall clock tells.
+             */
+            until: string;
+        } | {
+            /** @enum {string} */
+            code: "QueueBusy";
+        } | {
+            /** @enum {string} */
+            code: "GpusUnreadable";
+        } | {
+            /** @enum {string} */
+            code: "TooBusy";
+        } | {
+            /** @enum {string} */
+            code: "NotIdleLongEnough";
+        };
+        /** @description When a failed attempt is tried again. */
+        RetryConfig: {
+            /**
+             * @description Length of the back-off; the task holds no GPU meanwhile.
+             * @default 600
+             */
+            backoff_duration: components["schemas"]["Seconds"];
+            /**
+             * Format: uint32
+             * @description Retries of a task in all; then it has failed. (Optional key.)
+             * @default 100
+             */
+            max_retries: number;
+            /**
+             * Format: uint32
+             * @description Failed attempts in a row before a back-off, above 0.
+             * @default 3
+             */
+            max_retry_before_backoff: number;
+            /**
+             * @description Wait before a retry that no back-off precedes. (Optional key.)
+             * @default 5
+             */
+            retry_delay: components["schemas"]["Seconds"];
+        };
+        /** @description One life of a scheduler. Serialised, it is the state file (SPEC 7). */
+        Run: {
+            /** @description The boot that `Mono` values in here belong to. */
+            boot_id: string;
+            /** @description What the last decision said of those who wait, by kind of demand. */
+            class_reasons?: components["schemas"]["ClassReason"][];
+            /**
+             * Format: uint32
+             * @description Completed, skipped.
+             */
+            completed_tasks: number;
+            /** @description The command file, absolute. */
+            config_file: string;
+            /**
+             * Format: uint32
+             * @description From 0.
+             */
+            config_index: number;
+            /**
+             * Format: uint32
+             * @description Failed.
+             */
+            failed_tasks: number;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            finished_at: string | null;
+            /**
+             * Format: uint64
+             * @description Number of the journal that goes on from here.
+             */
+            generation: number;
+            /** @description GPU index → queue. */
+            gpu_assignments: {
+                [key: string]: components["schemas"]["QueueId"];
+            };
+            /** @description GPU index → queues, with packing. */
+            gpu_assignments_all?: {
+                [key: string]: components["schemas"]["QueueId"][];
+            };
+            /** @description Indices of the GPUs that the rules compete for, as last seen. */
+            gpus_available: number[];
+            /** @description Indices of the GPUs that its tasks hold. */
+            gpus_used: number[];
+            /** @description Heads of whom it said something else than of their kind. */
+            head_reasons?: [
+                string,
+                {
+                    /** @enum {string} */
+                    code: "NoGpuMatches";
+                } | {
+                    /** @description The most that is to be had on one GPU now, promised memory and headroom taken off. */
+                    best_free: components["schemas"]["Bytes"];
+                    /** @enum {string} */
+                    code: "NotEnoughMemory";
+                } | {
+                    /** @enum {string} */
+                    code: "GpuHeldByOwnTask";
+                } | {
+                    /** @enum {string} */
+                    code: "GpuHasOwnProcess";
+                } | {
+                    /**
+                     * Format: uint32
+                     * @description GPUs that the user may hold.
+                     */
+                    allowed: number;
+                    /** @enum {string} */
+                    code: "ReservedForOthers";
+                    /**
+                     * Format: uint32
+                     * @description GPUs that the user holds.
+                     */
+                    held: number;
+                } | {
+                    /** @enum {string} */
+                    code: "NotEnoughGpus";
+                    /**
+                     * Format: uint32
+                     * @description That would do now.
+                     */
+                    free: number;
+                    /**
+                     * Format: uint32
+                     * @description That it asks for.
+                     */
+                    needed: number;
+                } | {
+                    /** @enum {string} */
+                    code: "HeldForLargerTask";
+                } | {
+                    /** @enum {string} */
+                    code: "BackingOff";
+                    /**
+                     * Format: date-time
+                     * @description When it is tried again, as far as the wall clock tells.
+                     */
+                    until: string;
+                } | {
+                    /** @enum {string} */
+                    code: "RetryDelay";
+                    /**
+                     * Format: date-time
+                     * @description When it is tried again, as far as the wall clock tells.
+                     */
+                    until: string;
+                } | {
+                    /** @enum {string} */
+                    code: "QueueBusy";
+                } | {
+                    /** @enum {string} */
+                    code: "GpusUnreadable";
+                } | {
+                    /** @enum {string} */
+                    code: "TooBusy";
+                } | {
+                    /** @enum {string} */
+                    code: "NotIdleLongEnough";
+                }
+            ][];
+            /** @description The last thing that went wrong with the run itself (rules that cannot be read, say). */
+            last_error: string | null;
+            /** @description Single or multi. */
+            mode: components["schemas"]["Mode"];
+            /**
+             * Format: uint64
+             * @description Number of the next new task; ids are `{seed}-{number}`.
+             */
+            next_task: number;
+            /** @description The machine. */
+            node: components["schemas"]["Node"];
+            /** @description What a failed task means for its queue. */
+            on_failure: components["schemas"]["OnFailure"];
+            /** @description Whose run it is. */
+            owner: components["schemas"]["Owner"];
+            /**
+             * Format: uint32
+             * @description Pending, retrying.
+             */
+            pending_tasks: number;
+            /**
+             * Format: int32
+             * @description The scheduler's pid, while `state` says that one lives.
+             */
+            pid: number;
+            /** @description Its queues by id. */
+            queues: {
+                [key: string]: components["schemas"]["Queue"];
+            };
+            /** @description Retry rules in force. */
+            retry: components["schemas"]["RetryConfig"];
+            /** @description Its id. */
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: uint32
+             * @description At work.
+             */
+            running_tasks: number;
+            scheduler: components["schemas"]["ProcessIdentity"] | null;
+            /**
+             * Format: uint64
+             * @description Events applied so far.
+             */
+            seq: number;
+            /**
+             * Format: date-time
+             * @description When the run began.
+             */
+            started_at: string;
+            /** @description Where it stands. */
+            state: components["schemas"]["RunState"];
+            /** @description First part of task ids, random. */
+            task_seed: string;
+            /**
+             * Format: uint32
+             * @description Tasks in all.
+             */
+            total_tasks: number;
+            /**
+             * Format: uint32
+             * @description `STATE_VERSION`.
+             */
+            version: number;
+            /** @description What is odd and does not stop the run, by subject: `command_file`, `rules`, `gpus`. */
+            warnings?: {
+                [key: string]: string[];
+            };
+        };
+        /** @description One life of a scheduler, through crashes and resumes. */
+        RunId: string;
+        /**
+         * @description Where a run stands.
+         * @enum {string}
+         */
+        RunState: "starting" | "running" | "draining" | "stopping" | "completed" | "failed" | "stopped" | "interrupted";
+        /** @description Answer of `GET /api/scheduler/running`. */
+        RunningSchedulers: {
+            /** @description The runs whose schedulers live, in detail. */
+            schedulers: components["schemas"]["Run"][];
+        };
+        /** @description Answer of `GET /api/scheduler/runs`. */
+        Runs: {
+            /** @description Newest first, without their tasks: `/api/scheduler/runs/{run_id}` has those. */
+            runs: components["schemas"]["Run"][];
+        };
+        /** @description Answer of `GET /api/gpu/state`. */
+        SamplerReport: {
+            age: components["schemas"]["Seconds"] | null;
+            /**
+             * Format: date-time
+             * @description Since when readings have failed.
+             */
+            failing_since: string | null;
+            /** @description Time between two samples. */
+            interval: components["schemas"]["Seconds"];
+            /** @description Why the last reading failed; `null` when it succeeded. */
+            last_error: string | null;
+            /**
+             * Format: date-time
+             * @description When the last good sample was taken.
+             */
+            last_sample: string | null;
+            /**
+             * Format: uint64
+             * @description Readings so far.
+             */
+            readings: number;
+            /** @description `nvml`, `simulated`, … */
+            source: string;
+        };
+        /** @description Whether a command file's scheduler runs. */
+        SchedulerState: {
+            /**
+             * Format: int32
+             * @description It.
+             */
+            pid: number | null;
+            /** @description The very process that is named lives. */
+            running: boolean;
+        };
+        /** @description Answer of `GET /api/scheduler/state`: by mode, by index. */
+        SchedulerStates: {
+            /** @description Multi. */
+            multi: {
+                [key: string]: components["schemas"]["SchedulerState"];
+            };
+            /** @description Single. */
+            single: {
+                [key: string]: components["schemas"]["SchedulerState"];
+            };
+        };
+        /**
+         * Format: double
+         * @description A length of time in seconds, as it stands in rules.
+         */
+        Seconds: number;
+        /** @description A reason as people and programs see it: code, figures, text. */
+        ShownReason: components["schemas"]["Reason"] & {
+            /** @description In words. */
+            text: string;
+        };
+        /** @description Answer of a start: the run's first state is on disk. */
+        StartAnswer: {
+            /** @description The command file that it runs. */
+            config_file: string;
+            /** @description Its own log. */
+            log_file: string;
+            /** @description In words. */
+            message: string;
+            /**
+             * Format: int32
+             * @description The scheduler's pid.
+             */
+            pid: number;
+            /** @description The run that it works on. */
+            run_id: components["schemas"]["RunId"];
+            /** @description True; a failed start is an error answer. */
+            success: boolean;
+        };
+        /** @description Body of `POST /api/scheduler/{mode}/start`; no body asks for a fresh run. */
+        StartRequest: {
+            /**
+             * @description Go on with the last run: finished tasks stay finished.
+             * @default false
+             */
+            resume: boolean;
+        };
+        /** @description Answer of a stop: the scheduler has been told, and has written it down. */
+        StopAnswer: {
+            /** @description In words. */
+            message: string;
+            /**
+             * Format: int32
+             * @description The scheduler's pid.
+             */
+            pid: number;
+            /** @description True; a failed stop is an error answer. */
+            success: boolean;
+        };
+        /** @description Body of a stop; no body ends the running tasks. */
+        StopRequest: {
+            /**
+             * @description Leave them running; the next start takes them back.
+             * @default false
+             */
+            detach: boolean;
+            /**
+             * @description Let running tasks finish, start none.
+             * @default false
+             */
+            drain: boolean;
+        };
+        /** @description One task of a run ("process" in the API, as in the seed). */
+        Task: {
+            /**
+             * Format: uint32
+             * @description Attempts begun so far.
+             */
+            attempt: number;
+            /** @description As they stand in the command file, placeholders not replaced. */
+            commands: string[];
+            /**
+             * Format: uint32
+             * @description First of `gpus`.
+             */
+            current_gpu: number | null;
+            /**
+             * Format: int32
+             * @description Exit code of its last attempt.
+             */
+            exit_code: number | null;
+            /**
+             * Format: uint32
+             * @description Failed attempts since the last back-off.
+             */
+            failures_in_row?: number;
+            /**
+             * Format: date-time
+             * @description End of its last attempt.
+             */
+            finished_at: string | null;
+            gate: components["schemas"]["Gate"] | null;
+            /**
+             * Format: uint32
+             * @description GPUs it asks for.
+             */
+            gpu_count: number;
+            /** @description The same with their identities. */
+            gpu_refs?: components["schemas"]["GpuRef"][];
+            /** @description Indices of the GPUs it runs on. */
+            gpus: number[];
+            /**
+             * Format: uint32
+             * @description Place in its queue, from 0.
+             */
+            index: number;
+            /** @description Why its last attempt failed. */
+            last_error: string | null;
+            live: components["schemas"]["LiveAttempt"] | null;
+            /** @description Log of its last attempt, below the root. */
+            log_path: string | null;
+            /**
+             * Format: double
+             * @description GiB on each GPU.
+             */
+            memory_gb: number;
+            peak_memory: components["schemas"]["Bytes"] | null;
+            reason: components["schemas"]["ShownReason"] | null;
+            /** @description Its block is no longer in the command file; it runs on. */
+            removed?: boolean;
+            /**
+             * Format: uint32
+             * @description Retries so far, of those that `max_retries` allows.
+             */
+            retry_count: number;
+            /**
+             * Format: int32
+             * @description Signal that ended its last attempt.
+             */
+            signal: number | null;
+            /**
+             * Format: date-time
+             * @description Start of its last attempt.
+             */
+            started_at: string | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["TaskState"];
+            /** @description Stable through edits. */
+            task_id: components["schemas"]["TaskId"];
+            waiting_since: components["schemas"]["Mono"] | null;
+        };
+        /** @description Answer of an action on one task: the change is on disk. */
+        TaskAnswer: {
+            /** @description In words. */
+            message: string;
+            /** @description True; a refused action is an error answer. */
+            success: boolean;
+        };
+        /** @description A task's stable id: it stays with the task through every edit of its command file. */
+        TaskId: string;
+        /** @description The task behind a process. */
+        TaskRef: {
+            /**
+             * Format: uint32
+             * @description From 0.
+             */
+            config_index: number;
+            /** @description Single or multi. */
+            mode: components["schemas"]["Mode"];
+            /**
+             * Format: uint32
+             * @description Its place in the queue, from 0.
+             */
+            process_index: number;
+            /** @description Its queue. */
+            queue_id: components["schemas"]["QueueId"];
+            /** @description Its run. */
+            run_id: components["schemas"]["RunId"];
+            /** @description The task. */
+            task_id: components["schemas"]["TaskId"];
+            /** @description The attempt. */
+            uni_id: components["schemas"]["UniId"];
+        };
+        /**
+         * @description Where a task stands.
+         * @enum {string}
+         */
+        TaskState: "pending" | "running" | "retrying" | "completed" | "failed" | "stopped" | "skipped";
+        /** @description One attempt's id, unique on every host and for ever: what `{uni_id}` becomes, and the key in `GPUYARD_UNI_ID`. */
+        UniId: string;
+        /** @description How much of something is in use. */
+        Usage: {
+            /** @description Free. */
+            free: components["schemas"]["Bytes"];
+            /** @description For people. */
+            free_human: string;
+            percent: components["schemas"]["Percent"] | null;
+            /** @description In all. */
+            total: components["schemas"]["Bytes"];
+            /** @description For people. */
+            total_human: string;
+            /** @description In use. */
+            used: components["schemas"]["Bytes"];
+            /** @description For people. */
+            used_human: string;
+        };
+        /** @description How busy a GPU is. */
+        Utilization: {
+            gpu: components["schemas"]["Percent"] | null;
+            memory: components["schemas"]["Percent"] | null;
+        };
+        /**
+         * @description Who made a GPU; decides which environment variable hides the others.
+         * @enum {string}
+         */
+        Vendor: "nvidia" | "amd" | "intel" | "simulated";
+    };
+    responses: {
+        /** @description The body is not JSON, or the request cannot be understood. */
+        BadRequest: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"];
+            };
+        };
+        /** @description Not possible in the state that things are in. */
+        Conflict: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"];
+            };
+        };
+        /** @description A daemon without a secret: another user, or a page of another origin. */
+        Forbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"];
+            };
+        };
+        /** @description What was sent makes no sense; `errors` says which field and why. */
+        Invalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"];
+            };
+        };
+        /** @description There is no such thing. */
+        NotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"];
+            };
+        };
+        /** @description Too many wrong tries from this address; `Retry-After` says how long to wait. */
+        SlowDown: {
+            headers: {
+                /** @description Seconds. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"];
+            };
+        };
+        /** @description The body is larger than 1 MiB. */
+        TooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"];
+            };
+        };
+        /** @description No secret, a wrong one, or a login that has ended. */
+        Unauthorized: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"];
+            };
+        };
+        /** @description It was not answered in time, or whom it needs does not answer. */
+        Unavailable: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"];
+            };
+        };
+        /** @description This machine does not know itself by the name in `Host`; see `trusted-hosts`. */
+        WrongHost: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"];
+            };
+        };
+    };
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    auth_check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthCheck"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    auth_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            /** @description The secret is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    auth_logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogoutAnswer"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    gpu_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GpuReport"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    gpu_processes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GpuProcesses"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    gpu_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SamplerReport"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    health_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    log_content: {
+        parameters: {
+            query: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+                /** @description The queue. */
+                queue_id: number;
+                /** @description The task's place in its queue, from 0. */
+                process_index?: number;
+                /** @description Another run than the newest of the command file. */
+                run_id?: string;
+                /** @description Another attempt than the last. */
+                attempt?: number;
+                /** @description The last lines, so many (100 where nothing is asked for). */
+                tail_lines?: number;
+                /** @description From this line on. */
+                line?: number;
+                /** @description So many lines. */
+                count?: number;
+                /** @description From this byte on. */
+                offset?: number;
+                /** @description So many bytes. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogContent"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description The task has no log yet. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "openapi.json_openapi": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    scheduler_running: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunningSchedulers"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    scheduler_runs: {
+        parameters: {
+            query?: {
+                /** @description Those of this mode. */
+                mode?: components["schemas"]["Mode"];
+                /** @description Those of this command file. */
+                config_index?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Runs"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    scheduler_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    scheduler_states: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulerStates"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    scheduler_stop_pid: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The scheduler's pid. */
+                pid: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StopRequest"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StopAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description The process is not a scheduler of this root. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description It refuses. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    scheduler_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task. */
+                task_id: string;
+                /** @description `retry`, `skip` or `stop`. */
+                action: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskAnswer"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description Its scheduler does not run, or refuses. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    scheduler_start: {
+        parameters: {
+            query?: {
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+            };
+            header?: never;
+            path: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StartRequest"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description It runs already. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    scheduler_state: {
+        parameters: {
+            query?: {
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+            };
+            header?: never;
+            path: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulerState"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    scheduler_stop: {
+        parameters: {
+            query?: {
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+            };
+            header?: never;
+            path: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StopRequest"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StopAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description It does not run, or refuses. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+}

@@ -1,0 +1,61 @@
+// Schedulers, their runs and tasks: what is asked and told, and what is worked out from it.
+import { api, bodyOf, type Schemas } from '@/api'
+
+/** A run, less what only its scheduler has a use for. */
+export type Run = Omit<Schemas['Run'], 'head_reasons' | 'class_reasons'>
+export type Queue = Schemas['Queue']
+export type Task = Schemas['Task']
+export type Reason = Schemas['ShownReason']
+export type Mode = Schemas['Mode']
+export type RunState = Schemas['RunState']
+export type TaskState = Schemas['TaskState']
+
+/** One command file. */
+export interface ConfigKey {
+  mode: Mode
+  index: number
+}
+
+/** `single 0`: one name for a command file, to be a key by. */
+export const nameOf = ({ mode, index }: ConfigKey): string => `${mode} ${index}`
+
+/** The runs whose schedulers live, with their tasks. */
+export async function readRunning(signal?: AbortSignal): Promise<Run[]> {
+  return (await bodyOf(api.GET('/api/scheduler/running', { signal }))).schedulers
+}
+
+/** All runs, newest first, without their tasks. */
+export async function readRuns(signal?: AbortSignal): Promise<Run[]> {
+  return (await bodyOf(api.GET('/api/scheduler/runs', { signal }))).runs
+}
+
+/** One run with its tasks. */
+export function readRun(runId: string, signal?: AbortSignal): Promise<Run> {
+  return bodyOf(api.GET('/api/scheduler/runs/{run_id}', { params: { path: { run_id: runId } }, signal }))
+}
+
+/** Starts a command file's scheduler: afresh, or where the last run stood. */
+export function start({ mode, index }: ConfigKey, resume: boolean) {
+  return bodyOf(
+    api.POST('/api/scheduler/{mode}/start', { params: { path: { mode }, query: { config_index: index } }, body: { resume } }),
+  )
+}
+
+/** How a scheduler ends: its tasks with it, after its tasks, or without them. */
+export type StopKind = 'stop' | 'drain' | 'detach'
+
+export function stop({ mode, index }: ConfigKey, kind: StopKind) {
+  return bodyOf(
+    api.POST('/api/scheduler/{mode}/stop', {
+      params: { path: { mode }, query: { config_index: index } },
+      body: { drain: kind === 'drain', detach: kind === 'detach' },
+    }),
+  )
+}
+
+/** What can be done to one task of a running scheduler. */
+export type TaskAction = 'retry' | 'skip' | 'stop'
+
+export function act(taskId: string, action: TaskAction) {
+  return bodyOf(api.POST('/api/scheduler/tasks/{task_id}/{action}', { params: { path: { task_id: taskId, action } } }))
+}
