@@ -1,5 +1,8 @@
 //! What can go wrong while GPUs are read.
-use std::path::PathBuf;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use gpuyard_core::model::Mono;
 
@@ -21,6 +24,22 @@ pub enum SourceError {
         /// What was tried.
         action: &'static str,
         /// What the driver said.
+        message: String,
+    },
+    /// A maker's GPUs were asked for by name, and none is there.
+    #[error("no {maker} GPU with a driver is there (looked in {})", path.display())]
+    NoCard {
+        /// Whose.
+        maker: &'static str,
+        /// Where cards are listed.
+        path: PathBuf,
+    },
+    /// A folder of the system that lists cards or processes cannot be read.
+    #[error("cannot list {}: {message}", path.display())]
+    Tree {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
         message: String,
     },
     /// The file that scripts the simulated host cannot be used.
@@ -46,4 +65,14 @@ pub enum SourceError {
     /// The reader's thread is gone, which only a panic in a source can cause.
     #[error("cannot read the GPUs: the thread that reads them has ended")]
     ReaderGone,
+}
+
+impl SourceError {
+    /// A folder cannot be listed.
+    pub(crate) fn tree(path: &Path, error: &io::Error) -> SourceError {
+        SourceError::Tree {
+            path: path.to_owned(),
+            message: error.to_string(),
+        }
+    }
 }

@@ -1,11 +1,16 @@
-//! GPU sources: NVML and simulated GPUs behind one trait, the reader with its watchdog, the sampler, and host facts.
+//! GPU sources: NVML, AMD's and Intel's drivers, and simulated GPUs behind one trait, the reader with its watchdog, the sampler, and host facts.
 //!
 //! A [`GpuSource`] answers one question: what do all GPUs look like now? [`open`] makes the source that the settings
 //! ask for, [`GpuReader`] keeps it on a thread of its own where a hanging driver harms nobody, [`Window`] turns
 //! snapshots into means and idle times, and [`Sampler`] does all of it at an interval for the daemon.
+mod amd;
+mod auto;
 mod details;
+mod drm;
 mod error;
+mod facts;
 mod host;
+mod intel;
 mod nvml;
 mod procfs;
 mod reader;
@@ -13,12 +18,16 @@ mod sampler;
 mod simulated;
 mod source;
 mod spec;
+mod sysfs;
 mod visible;
 mod window;
 
+pub use amd::AmdSource;
+pub use auto::AutoSource;
 pub use details::{DetailReader, ProcessDetails};
 pub use error::SourceError;
 pub use host::{DiskUse, HostSample, HostSampler};
+pub use intel::IntelSource;
 pub use nvml::NvmlSource;
 pub use reader::GpuReader;
 pub use sampler::{Sampler, SamplerState};

@@ -9,11 +9,20 @@ use std::{
 /// Field numbers of `/proc/PID/stat` count from 1; those after the name, which may contain anything, start with 3.
 const FIRST_AFTER_NAME: usize = 3;
 
+/// PF_KTHREAD of the flags in field 9.
+const KERNEL_THREAD: u64 = 0x0020_0000;
+
 /// What `/proc/PID/stat` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     /// Name of the executable, at most 15 bytes.
     pub(crate) comm: String,
+    /// Parent.
+    pub(crate) parent: i32,
+    /// Controlling terminal as a device number, 0 for none.
+    pub(crate) terminal: u32,
+    /// A thread of the kernel, which has no files.
+    pub(crate) is_kernel: bool,
     /// CPU time in user and kernel mode, clock ticks.
     pub(crate) cpu_ticks: u64,
     /// Clock ticks from boot to the process's start: with the pid, its identity.
@@ -118,6 +127,18 @@ impl Proc {
         (!text.is_empty()).then_some(text)
     }
 
+    /// `/proc/PID/fdinfo/N`.
+    pub(crate) fn fdinfo(&mut self, pid: i32, descriptor: &str) -> Option<String> {
+        let path = self.path(pid, "fdinfo").join(descriptor);
+        self.text(&path)
+    }
+
+    /// `/proc/PID/cgroup`.
+    pub(crate) fn cgroup(&mut self, pid: i32) -> Option<String> {
+        let path = self.path(pid, "cgroup");
+        self.text(&path)
+    }
+
     /// Appends the children of `pid`, those of all its threads. Needs CONFIG_PROC_CHILDREN, which distributions set.
     pub(crate) fn children(&mut self, pid: i32, into: &mut Vec<i32>) {
         let tasks = self.path(pid, "task");
@@ -171,8 +192,12 @@ fn parse_stat(bytes: &[u8]) -> Option<Stat> {
     let rest = std::str::from_utf8(bytes.get(close + 1..)?).ok()?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().take(24).collect();
     let field = |number: usize| fields.get(number - FIRST_AFTER_NAME)?.parse::<u64>().ok();
+    let signed = |number: usize| fields.get(number - FIRST_AFTER_NAME)?.parse::<i32>().ok();
     Some(Stat {
         comm,
+        parent: signed(4)?,
+        terminal: signed(7).map_or(0, i32::cast_unsigned),
+        is_kernel: field(9).is_some_and(|flags| flags & KERNEL_THREAD != 0),
         cpu_ticks: field(14)? + field(15)?,
         start_ticks: field(22)?,
         rss_pages: field(24).unwrap_or(0),
@@ -200,6 +225,9 @@ mod tests {
             stat,
             Stat {
                 comm: "a) R (b".into(),
+                parent: 1,
+                terminal: 0,
+                is_kernel: false,
                 cpu_ticks: 110,
                 start_ticks: 777,
                 rss_pages: 33

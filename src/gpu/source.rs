@@ -3,11 +3,11 @@ use std::{path::PathBuf, sync::Arc};
 
 use gpuyard_core::model::{LiveAttempt, Now, Snapshot};
 
-use crate::{NvmlSource, SimulatedSource, SourceError, SourceSpec};
+use crate::{AmdSource, AutoSource, IntelSource, NvmlSource, SimulatedSource, SourceError, SourceSpec};
 
 /// Reads all GPUs of this host at one instant.
 pub trait GpuSource: Send {
-    /// For people and for `/api/gpu/state`: `nvml`, `auto`, `simulated`.
+    /// For people and for `/api/gpu/state`: `auto`, `nvml`, `amd`, `intel`, `simulated`.
     fn name(&self) -> &str;
 
     /// What all GPUs look like now. May block for as long as a driver likes; see [`crate::GpuReader`].
@@ -32,6 +32,8 @@ pub struct SourceContext {
     pub nvml_path: Option<PathBuf>,
     /// `/proc`, or a recorded tree.
     pub proc_root: PathBuf,
+    /// `/sys`, or a recorded tree.
+    pub sys_root: PathBuf,
     /// The file in `GPUYARD_SIMULATION`.
     pub scenario: Option<PathBuf>,
     /// Asked once a snapshot by the simulated source.
@@ -45,18 +47,21 @@ impl Default for SourceContext {
             visible_devices: None,
             nvml_path: None,
             proc_root: PathBuf::from("/proc"),
+            sys_root: PathBuf::from("/sys"),
             scenario: None,
             live_attempts: Arc::new(Vec::new),
         }
     }
 }
 
-/// Makes the source that `spec` asks for. A missing driver is no error here: it is told at each snapshot (`nvml`), or
-/// gives snapshots without GPUs (`auto`), and is looked for again from time to time.
+/// Makes the source that `spec` asks for. A missing driver is no error here: it is told at each snapshot (`nvml`, `amd`,
+/// `intel`), or gives snapshots without GPUs (`auto`), and is looked for again from time to time.
 pub fn open(spec: &SourceSpec, context: SourceContext) -> Result<Box<dyn GpuSource>, SourceError> {
     Ok(match spec {
-        SourceSpec::Auto => Box::new(NvmlSource::new(context, true)),
+        SourceSpec::Auto => Box::new(AutoSource::new(context)),
         SourceSpec::Nvml => Box::new(NvmlSource::new(context, false)),
+        SourceSpec::Amd => Box::new(AmdSource::new(&context)),
+        SourceSpec::Intel => Box::new(IntelSource::new(&context)),
         SourceSpec::Simulated { count, memory } => Box::new(SimulatedSource::new(*count, *memory, context)?),
     })
 }

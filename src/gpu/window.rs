@@ -90,7 +90,9 @@ impl History {
     fn note_idleness(&mut self, gpu: &Gpu, now: Mono, ignore_below: Bytes) {
         let taken = |process: &GpuProcess| process.memory.is_none_or(|memory| memory >= ignore_below);
         // Memory is asked for too: a lost GPU has none, and is not free.
-        let free = gpu.memory.is_some() && gpu.processes.as_ref().is_some_and(|list| !list.iter().any(taken));
+        let free = gpu.memory.is_some()
+            && gpu.hidden_processes == 0
+            && gpu.processes.as_ref().is_some_and(|list| !list.iter().any(taken));
         let unbroken = now.since(self.looked_at) <= LONGEST_GAP_MS;
         self.idle_since = match self.idle_since {
             _ if !free => None,

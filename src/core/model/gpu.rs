@@ -95,8 +95,12 @@ pub struct RecentMean {
 /// One GPU at one instant. What a GPU cannot report is `None`, never 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gpu {
-    /// Place in the source's list (with `CUDA_DEVICE_ORDER=PCI_BUS_ID`, CUDA's own number).
+    /// Place in the source's list: with NVIDIA's GPUs alone, CUDA's own number (under `CUDA_DEVICE_ORDER=PCI_BUS_ID`).
     pub index: u32,
+    /// What its vendor's visibility variable calls it, where that is not [`Gpu::index`]: vendors count their own GPUs
+    /// only.
+    #[serde(default)]
+    pub selector: Option<String>,
     /// Its identity.
     pub uuid: GpuUuid,
     /// Model, as the driver calls it.
@@ -107,6 +111,9 @@ pub struct Gpu {
     pub health: Health,
     /// Device memory.
     pub memory: Option<Memory>,
+    /// It has none of its own: [`Gpu::memory`] is the host's.
+    #[serde(default)]
+    pub shares_host_memory: bool,
     /// Share of time a kernel ran, over the driver's sampling period.
     pub utilization: Option<Percent>,
     /// Share of time memory was read or written.
@@ -137,6 +144,14 @@ pub struct Gpu {
     pub driver_version: Option<String>,
     /// Processes on it; `None` where the list cannot be read (then it is not known to be empty).
     pub processes: Option<Vec<GpuProcess>>,
+    /// Processes that the driver lists on it and that cannot be looked at from here (another pid namespace, a `/proc`
+    /// that hides others' processes).
+    #[serde(default)]
+    pub hidden_processes: u32,
+    /// Where the driver keeps no list of its own: processes of this host whose open files may not be read. Any of them
+    /// may use it.
+    #[serde(default)]
+    pub unseen_processes: u32,
     /// Filled in by the sampler's window; `None` before the first sample.
     pub recent: Option<RecentMean>,
     /// Since when no process (above `ignore_processes_below`) was seen on it, as far back as was looked; filled in by the sampler's window.
@@ -148,11 +163,13 @@ impl Gpu {
     pub fn new(index: u32, uuid: impl Into<String>, vendor: Vendor) -> Gpu {
         Gpu {
             index,
+            selector: None,
             uuid: GpuUuid(uuid.into()),
             name: None,
             vendor,
             health: Health::Ok,
             memory: None,
+            shares_host_memory: false,
             utilization: None,
             memory_utilization: None,
             temperature: None,
@@ -168,9 +185,18 @@ impl Gpu {
             pcie_width: None,
             driver_version: None,
             processes: None,
+            hidden_processes: 0,
+            unseen_processes: 0,
             recent: None,
             idle_since: None,
         }
+    }
+}
+
+impl Gpu {
+    /// What its vendor's visibility variable calls it.
+    pub fn visible_as(&self) -> String {
+        self.selector.clone().unwrap_or_else(|| self.index.to_string())
     }
 }
 

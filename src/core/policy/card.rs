@@ -84,7 +84,8 @@ impl<'a> Card<'a> {
             .iter()
             .filter(counts)
             .any(|process| process.uid == Some(mine) && !mine_leased(process));
-        let foreign_process = processes.iter().filter(counts).any(|process| process.uid != Some(mine));
+        let hidden = !lost && gpu.hidden_processes > 0;
+        let foreign_process = hidden || processes.iter().filter(counts).any(|process| process.uid != Some(mine));
 
         // A list that cannot be read is not known to be empty.
         let needs_processes = !rules.maximize_resource_utilization || rules.avoid_other_users;

@@ -8,7 +8,7 @@ use nvml_wrapper::{
 use nvml_wrapper_sys::bindings::nvmlMemory_t;
 
 use super::{Known, health_of, is_lost, processes::ProcessReader};
-use crate::procfs::Proc;
+use crate::{facts::FactsReader, procfs::Proc};
 
 /// NVML_ERROR_ARGUMENT_VERSION_MISMATCH: an older driver that has the symbol and not this version of its struct.
 const ARGUMENT_VERSION_MISMATCH: u32 = 25;
@@ -59,6 +59,7 @@ pub(super) struct Reading<'a, 'nvml> {
     pub(super) device: &'a Device<'nvml>,
     pub(super) proc: &'a mut Proc,
     pub(super) processes: &'a mut ProcessReader,
+    pub(super) facts: &'a mut FactsReader,
     pub(super) now: Now,
 }
 
@@ -87,10 +88,11 @@ impl Reading<'_, '_> {
             device,
             proc,
             processes,
+            facts,
             now,
         } = self;
         match memory(nvml, device, proc) {
-            Ok(memory) => gpu.memory = Some(memory),
+            Ok((memory, is_hosts)) => (gpu.memory, gpu.shares_host_memory) = (Some(memory), is_hosts),
             Err(error) if is_lost(&error) => {
                 *lost = Some(error);
                 return;
@@ -130,10 +132,11 @@ impl Reading<'_, '_> {
             gpu.utilization = share(rates.gpu);
             gpu.memory_utilization = share(rates.memory);
         }
-        match processes.on(nvml, device, proc) {
-            Ok(mut list) => {
+        match processes.on(nvml, device, proc, facts) {
+            Ok((mut list, hidden)) => {
                 known.utilization.fill(device, &mut list, now);
                 gpu.processes = Some(list);
+                gpu.hidden_processes = hidden;
             }
             Err(error) => drop(value(Err(error))),
         }
@@ -141,8 +144,8 @@ impl Reading<'_, '_> {
 }
 
 /// Memory by the second version of the call, or the first where the driver has no second; the host's where the GPU has
-/// none of its own (NotSupported, or a total of 0: GB10 and its like share the host's memory).
-fn memory(nvml: &Nvml, device: &Device<'_>, proc: &mut Proc) -> Result<Memory, NvmlError> {
+/// none of its own (NotSupported, or a total of 0: GB10 and its like share the host's memory), and whether it is that.
+fn memory(nvml: &Nvml, device: &Device<'_>, proc: &mut Proc) -> Result<(Memory, bool), NvmlError> {
     let answer = device.memory_info().map(|info| (info.used, info.free, info.total));
     let answer = match answer {
         Err(
@@ -157,17 +160,21 @@ fn memory(nvml: &Nvml, device: &Device<'_>, proc: &mut Proc) -> Result<Memory, N
         Err(NvmlError::NotSupported) | Ok((_, _, 0)) => {
             let host = proc.host_memory().ok_or(NvmlError::NotSupported)?;
             let used = host.total.saturating_sub(host.available);
-            Ok(Memory {
+            let memory = Memory {
                 used: Bytes(used),
                 free: Bytes(host.available),
                 total: Bytes(host.total),
-            })
+            };
+            Ok((memory, true))
         }
-        Ok((used, free, total)) => Ok(Memory {
-            used: Bytes(used),
-            free: Bytes(free),
-            total: Bytes(total),
-        }),
+        Ok((used, free, total)) => {
+            let memory = Memory {
+                used: Bytes(used),
+                free: Bytes(free),
+                total: Bytes(total),
+            };
+            Ok((memory, false))
+        }
         Err(error) => Err(error),
     }
 }

@@ -21,6 +21,7 @@ use self::{
 };
 use crate::{
     GpuSource, SourceContext, SourceError,
+    facts::FactsReader,
     procfs::Proc,
     visible::{UNKNOWN_UUID, Visible},
 };
@@ -43,6 +44,7 @@ pub struct NvmlSource {
     known: HashMap<GpuUuid, Known>,
     proc: Proc,
     processes: ProcessReader,
+    facts: FactsReader,
 }
 
 /// Why a whole reading failed.
@@ -97,6 +99,7 @@ impl NvmlSource {
             known: HashMap::new(),
             proc: Proc::new(context.proc_root),
             processes: ProcessReader::default(),
+            facts: FactsReader::default(),
         }
     }
 
@@ -104,7 +107,7 @@ impl NvmlSource {
         let nvml = self.library.open(now.mono).map_err(Failure::Other)?;
         let driver = nvml.sys_driver_version().ok();
         let count = nvml.device_count().map_err(|error| failure("count the GPUs", &error))?;
-        self.processes.begin(&mut self.proc);
+        self.facts.begin(&mut self.proc);
         let mut gpus: Vec<Gpu> = Vec::with_capacity(count as usize);
         let mut silent: Vec<(u32, NvmlError)> = Vec::new();
         for index in 0..count {
@@ -122,6 +125,7 @@ impl NvmlSource {
                         device: &device,
                         proc: &mut self.proc,
                         processes: &mut self.processes,
+                        facts: &mut self.facts,
                         now,
                     };
                     gpus.push(reading.gpu(known));
@@ -134,7 +138,7 @@ impl NvmlSource {
             return Err(failure("reach any GPU", error));
         }
         add_absent(&mut gpus, silent, &self.known, count);
-        self.processes.end();
+        self.facts.end();
         gpus.sort_by_key(|gpu| gpu.index);
         let mig_parent = |mig: &str| {
             let uuid = nvml.device_by_uuid(mig).ok()?.mig_parent_device().ok()?.uuid().ok()?;

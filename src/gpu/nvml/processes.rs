@@ -5,19 +5,19 @@
 //! overrun a buffer made for 24. So the buffer is made for far larger entries than any version has, filled with a
 //! sentinel, and the distance between two entries is measured by how far the driver wrote. And no pid is believed that
 //! is not above 1, below `pid_max`, and in `/proc`.
-use std::{
-    collections::{BTreeMap, HashMap},
-    os::raw::c_uint,
-};
+use std::{collections::BTreeMap, os::raw::c_uint};
 
-use gpuyard_core::model::{Bytes, GpuProcess, UniId, Work};
+use gpuyard_core::model::{Bytes, GpuProcess, Work};
 use nvml_wrapper::{
     Device, Nvml,
     error::{NvmlError, nvml_try},
 };
 use nvml_wrapper_sys::bindings::nvmlReturn_t;
 
-use crate::procfs::{Proc, variable};
+use crate::{
+    facts::{FactsReader, Looked},
+    procfs::Proc,
+};
 
 /// No entry that NVML ever returned is half as large.
 const WORDS_PER_ENTRY: usize = 8;
@@ -29,10 +29,6 @@ const FIRST_CAPACITY: usize = 64;
 const MOST: usize = 1 << 16;
 /// NVML_VALUE_NOT_AVAILABLE: the driver does not say.
 const NOT_AVAILABLE: u64 = u64::MAX;
-/// Where `kernel.pid_max` cannot be read: the most that Linux allows.
-const PID_MAX_LIMIT: u32 = 1 << 22;
-/// In the environment of everything that an attempt starts.
-const UNI_ID: &str = "GPUYARD_UNI_ID";
 
 /// An entry of the driver's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,31 +101,10 @@ fn entries(words: &[u64], count: usize) -> Result<Vec<Entry>, NvmlError> {
     Ok(words.chunks_exact(stride).take(count).map(entry).collect())
 }
 
-/// Facts of a process that do not change while it lives.
-#[derive(Clone)]
-struct Facts {
-    start_ticks: u64,
-    uid: Option<u32>,
-    uni_id: Option<UniId>,
-    /// Seen in this round.
-    wanted: bool,
-}
-
-/// Reads processes, and remembers what it has learnt of them.
+/// Reads the driver's lists.
+#[derive(Default)]
 pub(super) struct ProcessReader {
     list: List,
-    facts: HashMap<i32, Facts>,
-    pid_max: u32,
-}
-
-impl Default for ProcessReader {
-    fn default() -> Self {
-        ProcessReader {
-            list: List::default(),
-            facts: HashMap::new(),
-            pid_max: PID_MAX_LIMIT,
-        }
-    }
 }
 
 /// Calls the newest version of a call that the library has: `_v3`, `_v2`, then the first. Evaluates to the driver's
@@ -155,24 +130,15 @@ macro_rules! newest {
 }
 
 impl ProcessReader {
-    /// A round begins: one look at all GPUs.
-    pub(super) fn begin(&mut self, proc: &mut Proc) {
-        self.pid_max = proc.pid_max().unwrap_or(PID_MAX_LIMIT);
-    }
-
-    /// A round is over: forget what was not seen in it.
-    pub(super) fn end(&mut self) {
-        self.facts.retain(|_, facts| std::mem::take(&mut facts.wanted));
-    }
-
-    /// The processes on one GPU, by pid. An error when the list that matters, that of compute processes, cannot be
-    /// read.
+    /// The processes on one GPU, by pid, and how many more there are that cannot be looked at. An error when the list
+    /// that matters, that of compute processes, cannot be read.
     pub(super) fn on(
         &mut self,
         nvml: &Nvml,
         device: &Device<'_>,
         proc: &mut Proc,
-    ) -> Result<Vec<GpuProcess>, NvmlError> {
+        facts: &mut FactsReader,
+    ) -> Result<(Vec<GpuProcess>, u32), NvmlError> {
         let compute = newest!(
             self,
             nvml,
@@ -219,49 +185,15 @@ impl ProcessReader {
                     .or_insert((memory, work));
             }
         }
-        Ok(merged
-            .into_iter()
-            .filter_map(|(pid, (memory, work))| self.process(pid, memory, work, proc))
-            .collect())
-    }
-
-    /// A listed pid as a process; `None` for what cannot be one, and for what is gone or in another pid namespace.
-    fn process(&mut self, pid: u32, memory: Option<u64>, work: Work, proc: &mut Proc) -> Option<GpuProcess> {
-        if pid > self.pid_max {
-            return None;
+        let (mut seen, mut hidden) = (Vec::with_capacity(merged.len()), 0);
+        for (pid, (memory, work)) in merged {
+            match facts.of(pid, proc) {
+                Looked::Seen(facts) => seen.push(facts.on_gpu(work, memory.map(Bytes))),
+                Looked::Hidden => hidden += 1,
+                Looked::Nonsense => {}
+            }
         }
-        let pid = i32::try_from(pid).ok().filter(|pid| *pid > 1)?;
-        let start_ticks = proc.stat(pid)?.start_ticks;
-        let known = self
-            .facts
-            .get(&pid)
-            .is_some_and(|facts| facts.start_ticks == start_ticks);
-        if !known {
-            let uni_id = proc
-                .environ(pid)
-                .and_then(|(environ, _)| variable(environ, UNI_ID))
-                .map(|id| UniId(id.to_owned()));
-            self.facts.insert(
-                pid,
-                Facts {
-                    start_ticks,
-                    uid: proc.uid(pid),
-                    uni_id,
-                    wanted: true,
-                },
-            );
-        }
-        let facts = self.facts.get_mut(&pid)?;
-        facts.wanted = true;
-        Some(GpuProcess {
-            pid,
-            start_ticks,
-            uid: facts.uid,
-            work,
-            memory: memory.map(Bytes),
-            sm_utilization: None,
-            uni_id: facts.uni_id.clone(),
-        })
+        Ok((seen, hidden))
     }
 }
 

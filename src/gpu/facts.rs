@@ -1,0 +1,117 @@
+//! What does not change about a process while it lives, read once: start time, user, and the attempt it belongs to.
+use std::collections::HashMap;
+
+use gpuyard_core::model::{Bytes, GpuProcess, UniId, Work};
+
+use crate::procfs::{Proc, variable};
+
+/// Where `kernel.pid_max` cannot be read: the most that Linux allows.
+const PID_MAX_LIMIT: u32 = 1 << 22;
+/// In the environment of everything that an attempt starts.
+const UNI_ID: &str = "GPUYARD_UNI_ID";
+
+/// The facts.
+#[derive(Clone)]
+pub(crate) struct Facts {
+    pid: i32,
+    start_ticks: u64,
+    uid: Option<u32>,
+    uni_id: Option<UniId>,
+    /// Seen in this round.
+    wanted: bool,
+}
+
+impl Facts {
+    /// The process on a GPU, with its share there still unknown.
+    pub(crate) fn on_gpu(&self, work: Work, memory: Option<Bytes>) -> GpuProcess {
+        GpuProcess {
+            pid: self.pid,
+            start_ticks: self.start_ticks,
+            uid: self.uid,
+            work,
+            memory,
+            sm_utilization: None,
+            uni_id: self.uni_id.clone(),
+        }
+    }
+
+    /// Clock ticks from boot to its start.
+    pub(crate) fn start_ticks(&self) -> u64 {
+        self.start_ticks
+    }
+}
+
+/// What a pid that a driver lists turns out to be.
+pub(crate) enum Looked<'a> {
+    /// This process.
+    Seen(&'a Facts),
+    /// It may be one: gone in this moment, in another pid namespace, or hidden from us.
+    Hidden,
+    /// No pid at all: 0, 1, −1, above `pid_max`.
+    Nonsense,
+}
+
+/// Reads facts, and remembers them.
+pub(crate) struct FactsReader {
+    known: HashMap<i32, Facts>,
+    pid_max: u32,
+}
+
+impl Default for FactsReader {
+    fn default() -> Self {
+        FactsReader {
+            known: HashMap::new(),
+            pid_max: PID_MAX_LIMIT,
+        }
+    }
+}
+
+impl FactsReader {
+    /// A round begins: one look at all GPUs.
+    pub(crate) fn begin(&mut self, proc: &mut Proc) {
+        self.pid_max = proc.pid_max().unwrap_or(PID_MAX_LIMIT);
+    }
+
+    /// A round is over: forget what was not seen in it.
+    pub(crate) fn end(&mut self) {
+        self.known.retain(|_, facts| std::mem::take(&mut facts.wanted));
+    }
+
+    /// Looks at a pid that a driver lists.
+    pub(crate) fn of(&mut self, pid: u32, proc: &mut Proc) -> Looked<'_> {
+        let Some(pid) = i32::try_from(pid)
+            .ok()
+            .filter(|&known| known > 1 && pid <= self.pid_max)
+        else {
+            return Looked::Nonsense;
+        };
+        let Some(stat) = proc.stat(pid) else {
+            return Looked::Hidden;
+        };
+        let is_known = self
+            .known
+            .get(&pid)
+            .is_some_and(|facts| facts.start_ticks == stat.start_ticks);
+        if !is_known {
+            let uni_id = proc
+                .environ(pid)
+                .and_then(|(environ, _)| variable(environ, UNI_ID))
+                .map(|id| UniId(id.to_owned()));
+            let facts = Facts {
+                pid,
+                start_ticks: stat.start_ticks,
+                uid: proc.uid(pid),
+                uni_id,
+                wanted: true,
+            };
+            self.known.insert(pid, facts);
+        }
+        match self.known.get_mut(&pid) {
+            Some(facts) => {
+                facts.wanted = true;
+                Looked::Seen(facts)
+            }
+            None => Looked::Hidden,
+        }
+    }
+}
