@@ -64,14 +64,22 @@ impl AutoSource {
         let mut next = nvidia.map(|gpu| gpu.index + 1).max().unwrap_or(0);
         for gpu in gpus.iter_mut() {
             let own = gpu.index;
-            let known = self.places.iter().find(|(_, uuid)| **uuid == gpu.uuid).map(|(place, _)| *place);
+            let known = self
+                .places
+                .iter()
+                .find(|(_, uuid)| **uuid == gpu.uuid)
+                .map(|(place, _)| *place);
             gpu.index = known.unwrap_or_else(|| {
                 // A GPU that never answered stood there under no name of its own.
                 let holder = self.places.get(&own);
                 let is_free = holder.is_none_or(|uuid| uuid.as_str().starts_with(UNKNOWN_UUID));
                 let last = self.places.keys().next_back().map_or(0, |last| last + 1);
                 next = next.max(last);
-                let place = if gpu.vendor == Vendor::Nvidia && is_free { own } else { next };
+                let place = if gpu.vendor == Vendor::Nvidia && is_free {
+                    own
+                } else {
+                    next
+                };
                 self.places.insert(place, gpu.uuid.clone());
                 place
             });
@@ -101,7 +109,9 @@ impl Part {
     }
 
     fn source(&self, context: &SourceContext) -> Option<Box<dyn GpuSource>> {
-        let there = |vendor, drivers: &[&str]| card::cards(&context.sys_root, vendor, drivers).is_ok_and(|cards| !cards.is_empty());
+        let there = |vendor, drivers: &[&str]| {
+            card::cards(&context.sys_root, vendor, drivers).is_ok_and(|cards| !cards.is_empty())
+        };
         Some(match self.vendor {
             Vendor::Nvidia => Box::new(NvmlSource::new(context.clone(), true)),
             Vendor::Amd if there(AMD, &crate::amd::DRIVERS) => Box::new(AmdSource::new(context)),
@@ -118,8 +128,12 @@ impl Part {
             blank.name.clone_from(&gpu.name);
             blank.pci_bus_id.clone_from(&gpu.pci_bus_id);
             blank.health = match &gpu.health {
-                Health::Lost { message } => Health::Lost { message: message.clone() },
-                _ => Health::Unreadable { message: error.to_string() },
+                Health::Lost { message } => Health::Lost {
+                    message: message.clone(),
+                },
+                _ => Health::Unreadable {
+                    message: error.to_string(),
+                },
             };
             blank
         };
@@ -175,7 +189,11 @@ impl GpuSource for AutoSource {
             return Err(error);
         }
         self.number(&mut gpus);
-        let source = if sources.is_empty() { "none".to_owned() } else { sources.join("+") };
+        let source = if sources.is_empty() {
+            "none".to_owned()
+        } else {
+            sources.join("+")
+        };
         Ok(Snapshot {
             taken_at: now.wall,
             mono: now.mono,

@@ -34,11 +34,6 @@ impl Facts {
             uni_id: self.uni_id.clone(),
         }
     }
-
-    /// Clock ticks from boot to its start.
-    pub(crate) fn start_ticks(&self) -> u64 {
-        self.start_ticks
-    }
 }
 
 /// What a pid that a driver lists turns out to be.

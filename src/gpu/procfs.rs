@@ -133,12 +133,6 @@ impl Proc {
         self.text(&path)
     }
 
-    /// `/proc/PID/cgroup`.
-    pub(crate) fn cgroup(&mut self, pid: i32) -> Option<String> {
-        let path = self.path(pid, "cgroup");
-        self.text(&path)
-    }
-
     /// Appends the children of `pid`, those of all its threads. Needs CONFIG_PROC_CHILDREN, which distributions set.
     pub(crate) fn children(&mut self, pid: i32, into: &mut Vec<i32>) {
         let tasks = self.path(pid, "task");

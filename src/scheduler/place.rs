@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 
 use gpuyard_core::{
-    model::{AttemptSpec, Claim, Lease, Outcome, Reason, Snapshot, TaskId, UniId, Vendor},
+    model::{AttemptSpec, Claim, Gpu, Lease, Outcome, Reason, Snapshot, TaskId, UniId, Vendor},
     policy::{LeaseView, Placement, Plan, Request, decide},
     queue::{ClassReason, Event},
 };
@@ -135,12 +135,16 @@ impl Scheduler {
             return Placed::Blocked;
         }
         self.trouble("journal", None);
-        let vendors: Vec<_> = placement
+        let cards: Vec<_> = placement
             .gpus
             .iter()
             .map(|gpu| {
                 let found = snapshot.gpus.iter().find(|seen| seen.uuid == gpu.uuid);
-                (gpu.clone(), found.map_or(Vendor::Nvidia, |seen| seen.vendor))
+                environment::Card {
+                    gpu: gpu.clone(),
+                    vendor: found.map_or(Vendor::Nvidia, |seen| seen.vendor),
+                    visible_as: found.map_or_else(|| gpu.index.to_string(), Gpu::visible_as),
+                }
             })
             .collect();
         let wants_conda = task.commands.iter().any(|command| conda::is_wanted(command));
@@ -172,12 +176,12 @@ impl Scheduler {
                     process_index: task.index,
                     attempt,
                     uni_id: &uni_id,
-                    gpus: &vendors,
+                    gpus: &cards,
                     log_path: &log_path,
                 },
                 &self.rules.environment,
             ),
-            unset: environment::SECRET_VARIABLES.map(String::from).to_vec(),
+            unset: environment::unset(&cards),
             hide_from_path: environment::hidden_from_path(self.root.path()),
             log_path,
             task_timeout: self.rules.task_timeout,

@@ -57,7 +57,9 @@ fn parse_node(gpu_id: u64, properties: &str) -> Option<Node> {
 /// What every process of KFD, of every user, holds on each of these GPUs; holding nothing is not told.
 pub(super) fn processes<'a>(sys_root: &Path, nodes: &'a [Node]) -> Vec<(u32, &'a Node, Held)> {
     let mut found = Vec::new();
-    for folder in sysfs::entries(&sys_root.join("class/kfd/kfd/proc"), |name| sysfs::is_numbered(name, "")) {
+    for folder in sysfs::entries(&sys_root.join("class/kfd/kfd/proc"), |name| {
+        sysfs::is_numbered(name, "")
+    }) {
         let Some(pid) = folder.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()) else {
             continue;
         };
@@ -83,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_node_is_matched_to_its_card() {
-        let properties = "cpu_cores_count 0\nsimd_count 384\nsimd_per_cu 4\nlocation_id 3072\ndomain 0\nunique_id 1234\n";
+        let properties =
+            "cpu_cores_count 0\nsimd_count 384\nsimd_per_cu 4\nlocation_id 3072\ndomain 0\nunique_id 1234\n";
         let node = Node {
             gpu_id: 5,
             pci: "0000:0c:00.0".into(),

@@ -169,7 +169,11 @@ fn highest_clock(table: &str) -> Option<u32> {
 
 fn figures(card: &Card, gpu: &mut Gpu, hwmon: &mut Hwmon, now: Now) {
     let read = |name: &str| sysfs::number(&card.device.join(name));
-    let percent = |name: &str| read(name).filter(|share| *share <= 100).map(|share| Percent(share as f32));
+    let percent = |name: &str| {
+        read(name)
+            .filter(|share| *share <= 100)
+            .map(|share| Percent(share as f32))
+    };
     match (read("mem_info_vram_used"), read("mem_info_vram_total")) {
         (Some(used), Some(total)) if total > 0 => {
             gpu.memory = Some(Memory {
@@ -198,11 +202,7 @@ fn figures(card: &Card, gpu: &mut Gpu, hwmon: &mut Hwmon, now: Now) {
 }
 
 /// The processes that can be looked at, and how many cannot.
-fn processes(
-    listed: BTreeMap<u32, Share>,
-    facts: &mut FactsReader,
-    proc: &mut Proc,
-) -> (Option<Vec<GpuProcess>>, u32) {
+fn processes(listed: BTreeMap<u32, Share>, facts: &mut FactsReader, proc: &mut Proc) -> (Option<Vec<GpuProcess>>, u32) {
     let (mut seen, mut hidden) = (Vec::with_capacity(listed.len()), 0);
     for (pid, share) in listed {
         let work = match (share.compute, share.drawing) {

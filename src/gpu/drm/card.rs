@@ -122,7 +122,12 @@ mod tests {
             pci: "0000:0c:00.0".into(),
         };
         assert_eq!(found, Some(expected));
-        for torn in ["", "DRIVER=amdgpu\nPCI_ID=1002:74", "DRIVER=xe\nPCI_ID=8086:56A0\nPCI_SLOT_NAME=0000:03", "OF_NAME=gpu"] {
+        for torn in [
+            "",
+            "DRIVER=amdgpu\nPCI_ID=1002:74",
+            "DRIVER=xe\nPCI_ID=8086:56A0\nPCI_SLOT_NAME=0000:03",
+            "OF_NAME=gpu",
+        ] {
             assert_eq!(parse_uevent(torn), None, "{torn:?}");
         }
     }

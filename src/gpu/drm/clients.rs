@@ -84,14 +84,15 @@ impl Clients {
         }
         self.watched.retain(|_, watched| std::mem::take(&mut watched.there));
         let mut found: HashMap<(String, u64), (u64, Held)> = HashMap::new();
-        for (pid, watched) in self.watched.iter().filter(|(_, watched)| !watched.descriptors.is_empty()) {
+        for (pid, watched) in self
+            .watched
+            .iter()
+            .filter(|(_, watched)| !watched.descriptors.is_empty())
+        {
             // A pid that came back within a pause has other files: these are read anew each time, so nothing old is told.
             let Some(stat) = proc.stat(*pid) else { continue };
             for descriptor in &watched.descriptors {
-                let Some(client) = proc
-                    .fdinfo(*pid, descriptor)
-                    .and_then(|text| fdinfo::parse(&text))
-                else {
+                let Some(client) = proc.fdinfo(*pid, descriptor).and_then(|text| fdinfo::parse(&text)) else {
                     continue;
                 };
                 // Who inherits a descriptor shares the client; the oldest opened it, or is nearest to who did.
@@ -116,7 +117,9 @@ fn descriptors(root: &std::path::Path, pid: i32) -> io::Result<Vec<String>> {
     for entry in std::fs::read_dir(root.join(pid.to_string()).join("fd"))? {
         let entry = entry?;
         // It may have been closed since.
-        let Ok(target) = std::fs::read_link(entry.path()) else { continue };
+        let Ok(target) = std::fs::read_link(entry.path()) else {
+            continue;
+        };
         if target.to_str().is_some_and(|target| target.starts_with(DEVICES))
             && let Some(name) = entry.file_name().to_str()
         {

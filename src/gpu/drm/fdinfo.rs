@@ -61,7 +61,9 @@ pub(crate) fn parse(text: &str) -> Option<Client> {
     // A last line without its end is torn: half a number would be a wrong one.
     let whole = &text[..text.rfind('\n')? + 1];
     for line in whole.lines() {
-        let Some((key, value)) = line.split_once(':') else { continue };
+        let Some((key, value)) = line.split_once(':') else {
+            continue;
+        };
         let value = value.trim();
         match key {
             "drm-pdev" => client.pci = value.to_ascii_lowercase(),
@@ -143,15 +145,37 @@ mod tests {
         let old = parse(AMDGPU_OLD).unwrap();
         assert_eq!((old.pci.as_str(), old.id), ("0000:0c:00.0", 35));
         assert_eq!((old.local, old.system), (Some(180 << 20), Some(7680 << 10)));
-        assert_eq!(old.engines["gfx"], Engine { busy: 46_464_671, of: None, capacity: 1 });
+        assert_eq!(
+            old.engines["gfx"],
+            Engine {
+                busy: 46_464_671,
+                of: None,
+                capacity: 1
+            }
+        );
         assert_eq!(old.engines["compute"].capacity, 4);
         assert!(old.has_worked(&["gfx"]) && !old.has_worked(&["compute"]));
-        assert_eq!(parse(AMDGPU_NEW).unwrap().local, Some(300 << 20), "resident counts, not what was asked for");
+        assert_eq!(
+            parse(AMDGPU_NEW).unwrap().local,
+            Some(300 << 20),
+            "resident counts, not what was asked for"
+        );
         let i915 = parse(I915).unwrap();
         assert_eq!((i915.local, i915.system), (Some(500 << 20), Some(125 << 20)));
         let xe = parse(XE).unwrap();
-        assert_eq!((xe.pci.as_str(), xe.local), ("0000:4d:00.0", Some(20 << 20)), "tiles are added up");
-        assert_eq!(xe.engines["ccs"], Engine { busy: 4000, of: Some(10000), capacity: 2 });
+        assert_eq!(
+            (xe.pci.as_str(), xe.local),
+            ("0000:4d:00.0", Some(20 << 20)),
+            "tiles are added up"
+        );
+        assert_eq!(
+            xe.engines["ccs"],
+            Engine {
+                busy: 4000,
+                of: Some(10000),
+                capacity: 2
+            }
+        );
     }
 
     #[test]
@@ -164,10 +188,18 @@ mod tests {
                 assert!(torn.local <= whole.local, "at {end}");
             }
         }
-        for text in ["", "pos:\t0\nflags:\t02\n", "drm-driver:\ti915\ndrm-pdev:\t0000:00:02.0\n", "drm-client-id:\t3\n"] {
+        for text in [
+            "",
+            "pos:\t0\nflags:\t02\n",
+            "drm-driver:\ti915\ndrm-pdev:\t0000:00:02.0\n",
+            "drm-client-id:\t3\n",
+        ] {
             assert_eq!(parse(text), None, "{text:?}");
         }
-        let strange = parse("drm-pdev:\t0000:03:00.0\ndrm-client-id:\t1\ndrm-resident-vram:\tmany KiB\ndrm-engine-gfx:\t-5 ns\nodd\n").unwrap();
+        let strange = parse(
+            "drm-pdev:\t0000:03:00.0\ndrm-client-id:\t1\ndrm-resident-vram:\tmany KiB\ndrm-engine-gfx:\t-5 ns\nodd\n",
+        )
+        .unwrap();
         assert_eq!((strange.local, strange.is_use()), (None, false));
     }
 }

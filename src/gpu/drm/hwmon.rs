@@ -82,8 +82,7 @@ fn energy(folder: &Path) -> Option<u64> {
         label.as_deref() == Some("card")
     };
     let index = (1..=2).find(|index| named(*index)).unwrap_or(1);
-    sysfs::number(&folder.join(format!("energy{index}_input")))
-        .or_else(|| sysfs::number(&folder.join("energy2_input")))
+    sysfs::number(&folder.join(format!("energy{index}_input"))).or_else(|| sysfs::number(&folder.join("energy2_input")))
 }
 
 fn fan(read: &dyn Fn(&str) -> Option<u64>) -> Option<Percent> {
@@ -99,10 +98,18 @@ mod tests {
     #[test]
     fn power_is_the_difference_of_energy() {
         let mut hwmon = Hwmon::default();
-        assert_eq!(hwmon.power(Some(1_000_000), Mono(1000)), None, "there is nothing to compare with");
+        assert_eq!(
+            hwmon.power(Some(1_000_000), Mono(1000)),
+            None,
+            "there is nothing to compare with"
+        );
         assert_eq!(hwmon.power(Some(1_000_001), Mono(1001)), None, "too soon");
         assert_eq!(hwmon.power(Some(51_000_000), Mono(2000)), Some(50.0));
-        assert_eq!(hwmon.power(Some(52_000_000), Mono(2001)), Some(50.0), "too soon: as it was");
+        assert_eq!(
+            hwmon.power(Some(52_000_000), Mono(2001)),
+            Some(50.0),
+            "too soon: as it was"
+        );
         assert_eq!(hwmon.power(Some(7), Mono(3000)), None, "the counter began anew");
         assert_eq!(hwmon.power(Some(10_000_007), Mono(4000)), Some(10.0));
         assert_eq!(hwmon.power(Some(20_000_007), Mono(400_000)), None, "too long ago");

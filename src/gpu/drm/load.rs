@@ -28,7 +28,9 @@ impl Load {
     /// the kind; `None` at the first.
     pub(crate) fn of(&mut self, client: &Client, now: Mono) -> Option<Vec<(&'static str, f32)>> {
         let current = || {
-            let known = KINDS.iter().filter_map(|kind| Some((*kind, *client.engines.get(*kind)?)));
+            let known = KINDS
+                .iter()
+                .filter_map(|kind| Some((*kind, *client.engines.get(*kind)?)));
             known.collect::<Vec<_>>()
         };
         let key = (client.pci.clone(), client.id);
@@ -82,7 +84,9 @@ pub(crate) fn busiest(shares: impl IntoIterator<Item = (&'static str, f32)>) -> 
     for (kind, share) in shares {
         *sums.entry(kind).or_insert(0.0) += share;
     }
-    let most = sums.into_values().fold(None, |most: Option<f32>, sum| Some(most.map_or(sum, |most| most.max(sum))));
+    let most = sums.into_values().fold(None, |most: Option<f32>, sum| {
+        Some(most.map_or(sum, |most| most.max(sum)))
+    });
     most.map(|share| Percent(share.min(100.0)))
 }
 
@@ -113,11 +117,23 @@ mod tests {
     #[test]
     fn nanoseconds_and_cycles_both_become_shares() {
         let mut load = Load::default();
-        let before = client(&[("render", 0, None, 1), ("ccs", 100, Some(1000), 4), ("copy", 0, None, 1)]);
+        let before = client(&[
+            ("render", 0, None, 1),
+            ("ccs", 100, Some(1000), 4),
+            ("copy", 0, None, 1),
+        ]);
         assert_eq!(load.of(&before, Mono(0)), None);
-        let after = client(&[("render", 250_000_000, None, 1), ("ccs", 2100, Some(2000), 4), ("copy", 900_000_000, None, 1)]);
+        let after = client(&[
+            ("render", 250_000_000, None, 1),
+            ("ccs", 2100, Some(2000), 4),
+            ("copy", 900_000_000, None, 1),
+        ]);
         let shares = load.of(&after, Mono(1000)).unwrap();
-        assert_eq!(shares, [("render", 25.0), ("ccs", 50.0)], "two of four engines; copying does not count");
+        assert_eq!(
+            shares,
+            [("render", 25.0), ("ccs", 50.0)],
+            "two of four engines; copying does not count"
+        );
         assert_eq!(busiest(shares), Some(Percent(50.0)));
         assert_eq!(load.of(&after, Mono(1001)).unwrap().len(), 2, "too soon: as it was");
     }
@@ -129,7 +145,11 @@ mod tests {
         assert_eq!(load.of(&client(&[("gfx", 5, None, 1)]), Mono(1000)), None);
         load.end();
         load.end();
-        assert_eq!(load.of(&client(&[("gfx", 9, None, 1)]), Mono(2000)), None, "it was forgotten");
+        assert_eq!(
+            load.of(&client(&[("gfx", 9, None, 1)]), Mono(2000)),
+            None,
+            "it was forgotten"
+        );
         assert_eq!(busiest([]), None);
         assert_eq!(busiest([("gfx", 80.0), ("gfx", 70.0)]), Some(Percent(100.0)));
     }

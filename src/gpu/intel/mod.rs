@@ -10,7 +10,7 @@ use std::{
     path::PathBuf,
 };
 
-use gpuyard_core::model::{Bytes, Gpu, GpuProcess, GpuUuid, Health, Memory, Now, Percent, Snapshot, Vendor, Work};
+use gpuyard_core::model::{Bytes, Gpu, GpuProcess, GpuUuid, Health, Memory, Now, Snapshot, Vendor, Work};
 
 use crate::{
     GpuSource, SourceContext, SourceError,
@@ -85,7 +85,10 @@ impl GpuSource for IntelSource {
         for held in &look.clients {
             let loads = self.load.of(&held.client, now.mono);
             if held.client.is_use() {
-                by_card.entry(&held.client.pci).or_default().push(Loaded { held, loads });
+                by_card
+                    .entry(&held.client.pci)
+                    .or_default()
+                    .push(Loaded { held, loads });
             }
         }
         self.load.end();
@@ -108,7 +111,10 @@ impl GpuSource for IntelSource {
         facts.end();
         // Level Zero counts tiles, unless a program asks for whole cards.
         let mut first = 0;
-        let parts: HashMap<&str, u32> = cards.iter().map(|card| (card.pci.as_str(), tiles::count(card))).collect();
+        let parts: HashMap<&str, u32> = cards
+            .iter()
+            .map(|card| (card.pci.as_str(), tiles::count(card)))
+            .collect();
         for gpu in &mut gpus {
             let count = gpu.pci_bus_id.as_deref().and_then(|pci| parts.get(pci)).copied();
             if let Some(count) = count {
@@ -201,7 +207,9 @@ fn processes(
             let client = &client.held.client;
             if has_own_memory { client.local } else { client.system }
         });
-        let memory = held.fold(None, |sum: Option<u64>, bytes| Some(sum.unwrap_or(0).saturating_add(bytes)));
+        let memory = held.fold(None, |sum: Option<u64>, bytes| {
+            Some(sum.unwrap_or(0).saturating_add(bytes))
+        });
         let Ok(listed) = u32::try_from(pid) else { continue };
         match facts.of(listed, proc) {
             Looked::Seen(facts) => {
