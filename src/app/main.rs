@@ -14,7 +14,6 @@ mod wiring;
 use std::{
     ffi::OsString,
     io::{self, BufWriter, Write},
-    path::Path,
     process::exit,
 };
 
@@ -27,22 +26,18 @@ fn main() {
     // Each task starts a runner, so nothing comes before this: no clap, no threads, no locale.
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|word| word == "run-task") {
-        exit(run_task(words));
+        exit(run_task(words.next()));
     }
     exit(command_line());
 }
 
 /// A verb for schedulers only: clap does not know it, nor do help and completions.
-fn run_task(mut words: impl Iterator<Item = OsString>) -> i32 {
-    match (words.next(), words.next()) {
-        (Some(folder), None) if !folder.as_encoded_bytes().starts_with(b"-") => {
-            gpuyard_exec::runner::main(Path::new(&folder))
-        }
-        _ => {
-            output::note("run-task is for schedulers, which start it as `gpuyard run-task FOLDER`");
-            Exit::Unusable.number()
-        }
+fn run_task(further: Option<OsString>) -> i32 {
+    if further.is_none() {
+        return gpuyard_exec::runner::main();
     }
+    output::note("run-task is for schedulers, which start it and hand it tasks through a socket");
+    Exit::Unusable.number()
 }
 
 fn command_line() -> i32 {

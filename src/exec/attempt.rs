@@ -39,9 +39,9 @@ pub fn read_spec(folder: &Path) -> Result<Option<AttemptSpec>, ExecError> {
     read(&folder.join(ATTEMPT_FILE), "attempt")
 }
 
-/// Reads `start.json`; one that is torn is as good as none.
-pub fn read_start(folder: &Path) -> Option<StartRecord> {
-    read(&folder.join(START_FILE), "start record").ok().flatten()
+/// Reads `start.json`; one that is torn ([`ExecError::Malformed`]) is as good as none.
+pub fn read_start(folder: &Path) -> Result<Option<StartRecord>, ExecError> {
+    read(&folder.join(START_FILE), "start record")
 }
 
 /// Reads `exit.json`; `Ok(None)` when there is none.
@@ -104,8 +104,8 @@ pub(crate) fn write_end_note(folder: &Path, note: &EndNote) -> Result<(), ExecEr
 }
 
 /// Reads `ended.json`; one that is torn is as good as none.
-pub(crate) fn read_end_note(folder: &Path) -> Option<EndNote> {
-    read(&folder.join(END_FILE), "end note").ok().flatten()
+pub(crate) fn read_end_note(folder: &Path) -> Result<Option<EndNote>, ExecError> {
+    read(&folder.join(END_FILE), "end note")
 }
 
 fn to_bytes(record: &impl Serialize) -> Vec<u8> {

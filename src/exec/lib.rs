@@ -1,6 +1,7 @@
 //! Processes and their locks: the executor, the runner of one attempt, leases, places, and process identity.
 pub mod attempt;
 mod cgroup;
+mod channel;
 pub mod clock;
 pub mod control;
 pub mod crash;

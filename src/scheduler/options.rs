@@ -31,7 +31,7 @@ pub struct Options {
     pub announce: bool,
     /// Where GPUs are read.
     pub source: Box<dyn GpuSource>,
-    /// The program that is started as a runner (`EXE run-task FOLDER`).
+    /// The program that is started as a runner (`EXE run-task`).
     pub exe: PathBuf,
     /// The `CONDA_EXE` of the environment.
     pub conda_exe: Option<PathBuf>,

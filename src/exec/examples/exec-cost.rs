@@ -32,10 +32,8 @@ type Done<T> = Result<T, Box<dyn Error>>;
 
 fn main() {
     let words: Vec<String> = env::args().skip(1).collect();
-    if let [verb, folder] = &words[..]
-        && verb == "run-task"
-    {
-        exit(runner::main(Path::new(folder)));
+    if words == ["run-task"] {
+        exit(runner::main());
     }
     let runs = words.first().and_then(|word| word.parse().ok()).unwrap_or(200);
     if let Err(e) = measure(runs) {
@@ -83,7 +81,7 @@ fn measure(runs: u32) -> Done<()> {
     let taken = host.take(&lease(&spec, &folder), &[])?;
     let attempt = folder.join(spec.uni_id.as_str());
     let runner = executor.launch(&spec, &attempt, taken)?;
-    while attempt::read_start(&attempt).is_none() {}
+    while attempt::read_start(&attempt)?.is_none() {}
     let status = fs::read_to_string(format!("/proc/{}/status", runner.pid))?;
     for line in status
         .lines()

@@ -1,7 +1,7 @@
 //! What this room's tests start: a runner, a scheduler that dies once it has launched, another user's look at leases.
 //!
 //! ```text
-//! exec-run-task run-task FOLDER
+//! exec-run-task run-task
 //! exec-run-task launch HOST_FOLDER LEASE.json ATTEMPT.json FOLDER
 //! exec-run-task leases HOST_FOLDER
 //! ```
@@ -24,7 +24,7 @@ fn main() {
     let words: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words[..] {
-        ["run-task", folder] => exit(runner::main(Path::new(folder))),
+        ["run-task"] => exit(runner::main()),
         ["launch", host, lease, spec, folder] => launch(host, lease, spec, folder),
         ["leases", host] => leases(host),
         _ => Err("see the top of this file".into()),

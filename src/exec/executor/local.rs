@@ -1,26 +1,26 @@
 //! Attempts as processes of this machine, each under a runner.
 use std::{
     collections::HashMap,
-    ffi::OsStr,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
 };
 
 use gpuyard_core::model::{AttemptSpec, Mono, Now, ProcessIdentity, UniId};
-use rustix::process::{Signal, pidfd_send_signal};
 
 use super::{
     AttemptEvent, Executor, HANDLE_VERSION, Handle, Recovered,
+    crew::{Crew, Runner},
     orphans::{Orphans, Step},
     watch::Watch,
 };
 use crate::{
-    ExecError, attempt, clock, crash,
+    ExecError, attempt,
+    channel::{Channel, Packet},
+    clock, crash,
     host::HostFolder,
-    kill,
     lease::TakenLease,
     proc::{self, Stat},
-    spawn, sys,
+    sys,
 };
 
 /// Runs attempts on this machine. Its descriptor is readable when [`Executor::events`] has something to tell.
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Debug)]
 pub struct LocalExecutor {
     pub(super) host: HostFolder,
-    exe: PathBuf,
+    crew: Crew,
     pub(super) watch: Watch,
     pub(super) attempts: HashMap<UniId, Attempt>,
     next_token: u64,
@@ -50,9 +50,8 @@ pub(super) struct Attempt {
 pub(super) enum Phase {
     /// Its runner.
     Running {
-        runner: ProcessIdentity,
-        fd: OwnedFd,
-        /// Its end wakes us. If the system would not have that, it is looked at in turns.
+        runner: Runner,
+        /// What it says and its end wake us. If the system would not have that, it is looked at in turns.
         watched: bool,
     },
     /// Its runner is dead; we do.
@@ -60,12 +59,12 @@ pub(super) enum Phase {
 }
 
 impl LocalExecutor {
-    /// An executor whose runners are `exe run-task FOLDER`; `/proc/self/exe` is this very program, even when its file
+    /// An executor whose runners are `exe run-task`; `/proc/self/exe` is this very program, even when its file
     /// has been replaced meanwhile.
     pub fn new(host: HostFolder, exe: PathBuf) -> Result<LocalExecutor, ExecError> {
         Ok(LocalExecutor {
             host,
-            exe,
+            crew: Crew::new(exe),
             watch: Watch::new()?,
             attempts: HashMap::new(),
             next_token: 0,
@@ -89,38 +88,55 @@ impl LocalExecutor {
     fn arm(&mut self, uni_id: &UniId) {
         if let Some(Attempt {
             token,
-            phase: Phase::Running { fd, watched, .. },
+            phase: Phase::Running { runner, watched },
             ..
         }) = self.attempts.get_mut(uni_id)
         {
-            match self.watch.add(fd, *token) {
+            match self
+                .watch
+                .keep(&runner.fd, *token)
+                .and_then(|()| match &runner.channel {
+                    Some(channel) => self.watch.keep(channel, *token),
+                    None => Ok(()),
+                }) {
                 Ok(()) => *watched = true,
                 Err(e) => tracing::error!(%uni_id, error = %e, "looking at an attempt in turns"),
             }
         }
     }
 
-    /// Starts a runner for an attempt whose `attempt.json` is written.
-    fn start_runner(
-        &self,
-        spec: &AttemptSpec,
-        folder: &Path,
-        lease: TakenLease,
-    ) -> Result<(ProcessIdentity, OwnedFd), ExecError> {
-        let null = spawn::open_null()?;
-        let given_back = || std::io::Error::other("its lease was given away before");
-        let files = lease
-            .files()
-            .ok_or_else(given_back)
-            .map_err(ExecError::system("start a runner"))?;
-        let environment = spawn::own_environment(|name| spec.unset.iter().any(|unset| name == OsStr::new(unset)), &[])?;
-        let arguments = [OsStr::new("run-task"), folder.as_os_str()];
-        let stdio = [files.lease.as_fd(), files.runner.as_fd(), null.as_fd()];
-        let pid = spawn::start(&self.exe, &arguments, &environment, stdio, true)?;
-        // With these closed, there are descriptors to spare for the next step.
-        lease.hand_over();
-        drop(null);
-        spawn::hold(pid)
+    /// The runner of this attempt has something to say, or has ended.
+    fn runner_woke(&mut self, uni_id: &UniId, events: &mut Vec<AttemptEvent>) {
+        let Some(Attempt {
+            phase: Phase::Running { runner, .. },
+            ..
+        }) = self.attempts.get_mut(uni_id)
+        else {
+            return;
+        };
+        match runner.channel.as_ref().map(Channel::receive) {
+            Some(Packet::Ended(record)) if record.uni_id == *uni_id => {
+                if let Some(Attempt {
+                    phase: Phase::Running { runner, .. },
+                    ..
+                }) = self.attempts.remove(uni_id)
+                {
+                    self.crew.keep(runner, &self.watch);
+                }
+                events.push(AttemptEvent::Ended {
+                    uni_id: uni_id.clone(),
+                    record,
+                });
+            }
+            Some(Packet::Closed) => {
+                // It would wake us again and again, where the end of the process does so once.
+                if let Some(channel) = runner.channel.take() {
+                    self.watch.forget(&channel);
+                }
+                self.runner_ended(uni_id, events);
+            }
+            _ => self.runner_ended(uni_id, events),
+        }
     }
 
     /// The runner of this attempt has ended.
@@ -132,7 +148,7 @@ impl LocalExecutor {
             return;
         };
         // A runner that was recovered is not our child, and init reaps it.
-        let status = match sys::reap(runner.pid) {
+        let status = match sys::reap(runner.identity.pid) {
             Ok(sys::Wait::Reaped(reaped)) => Some(reaped.status),
             Ok(sys::Wait::Alive) => return,
             _ => None,
@@ -196,18 +212,14 @@ impl LocalExecutor {
             Step::Replace(spec, lease) => {
                 let folder = attempt.folder.clone();
                 let started = attempt::write_spec(&folder, &spec);
-                match started.and_then(|()| self.start_runner(&spec, &folder, lease)) {
-                    Ok((runner, fd)) => {
+                match started.and_then(|()| self.crew.hand_over(&folder, &spec.unset, lease)) {
+                    Ok(runner) => {
                         events.push(AttemptEvent::RunnerReplaced {
                             uni_id: uni_id.clone(),
-                            runner: runner.clone(),
+                            runner: runner.identity.clone(),
                         });
                         if let Some(attempt) = self.attempts.get_mut(uni_id) {
-                            attempt.phase = Phase::Running {
-                                runner,
-                                fd,
-                                watched: false,
-                            };
+                            attempt.phase = Phase::Running { runner, watched: false };
                         }
                         self.arm(uni_id);
                     }
@@ -237,13 +249,13 @@ impl LocalExecutor {
         let mut dead_runners = Vec::new();
         for (id, attempt) in &self.attempts {
             match &attempt.phase {
-                Phase::Running { runner, .. } => runners.push(runner.pid),
-                Phase::Orphaned(orphans) => dead_runners.push((orphans.runner_start(), id)),
+                Phase::Running { runner, .. } => runners.push(runner.identity.pid),
+                Phase::Orphaned(orphans) => dead_runners.push((orphans.begun_at(), id)),
             }
         }
         let children = proc::all().unwrap_or_default().into_iter().filter(|s| {
             // Whatever a command started is in another process session than ours.
-            s.parent == own && s.session != session && !runners.contains(&s.pid)
+            s.parent == own && s.session != session && !runners.contains(&s.pid) && !self.crew.has(s.pid)
         });
         let mut strays = Vec::new();
         for child in children {
@@ -263,7 +275,7 @@ impl LocalExecutor {
     /// Whether somebody still wants to know how this child ended.
     fn is_awaited(&self, pid: i32) -> bool {
         self.attempts.values().any(|attempt| match &attempt.phase {
-            Phase::Running { runner, .. } => runner.pid == pid,
+            Phase::Running { runner, .. } => runner.identity.pid == pid,
             Phase::Orphaned(orphans) => orphans.awaits(pid),
         })
     }
@@ -273,18 +285,11 @@ impl Executor for LocalExecutor {
     fn launch(&mut self, spec: &AttemptSpec, folder: &Path, lease: TakenLease) -> Result<ProcessIdentity, ExecError> {
         attempt::write_spec(folder, spec)?;
         crash::point("attempt-written");
-        let (runner, fd) = self.start_runner(spec, folder, lease)?;
+        let runner = self.crew.hand_over(folder, &spec.unset, lease)?;
         crash::point("runner-started");
-        self.insert(
-            spec.uni_id.clone(),
-            folder,
-            Phase::Running {
-                runner: runner.clone(),
-                fd,
-                watched: false,
-            },
-        );
-        Ok(runner)
+        let identity = runner.identity.clone();
+        self.insert(spec.uni_id.clone(), folder, Phase::Running { runner, watched: false });
+        Ok(identity)
     }
 
     fn recover(&mut self, uni_id: &UniId, folder: &Path) -> Result<Recovered, ExecError> {
@@ -299,11 +304,7 @@ impl Executor for LocalExecutor {
         let attempt = self.attempts.get_mut(uni_id).ok_or_else(unknown)?;
         attempt.stop_requested = true;
         match &mut attempt.phase {
-            Phase::Running { fd, .. } => match pidfd_send_signal(&*fd, Signal::TERM) {
-                // Gone: the next look tells how it ended.
-                Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-                Err(e) => Err(ExecError::system("signal a runner")(e)),
-            },
+            Phase::Running { runner, .. } => runner.stop().map_err(ExecError::system("signal a runner")),
             Phase::Orphaned(orphans) => {
                 orphans.stop(clock::mono());
                 Ok(())
@@ -313,20 +314,21 @@ impl Executor for LocalExecutor {
 
     fn events(&mut self, now: Now) -> Vec<AttemptEvent> {
         let ready = self.watch.ready();
+        if ready.iter().any(|&token| Crew::is_meant(token)) {
+            self.crew.look();
+        }
         let mut events = Vec::new();
         let woken: Vec<UniId> = self
             .attempts
             .iter()
             .filter(|(_, attempt)| match &attempt.phase {
-                Phase::Running { fd, watched, .. } => {
-                    ready.contains(&attempt.token) || (!watched && kill::has_exited(fd))
-                }
+                Phase::Running { watched, .. } => ready.contains(&attempt.token) || !watched,
                 Phase::Orphaned(orphans) => ready.contains(&attempt.token) || orphans.due() <= now.mono,
             })
             .map(|(id, _)| id.clone())
             .collect();
         for uni_id in woken {
-            self.runner_ended(&uni_id, &mut events);
+            self.runner_woke(&uni_id, &mut events);
             self.look_after(&uni_id, now, &mut events);
         }
         events
@@ -344,7 +346,7 @@ impl Executor for LocalExecutor {
     fn list(&self) -> Vec<Handle> {
         let handle = |(uni_id, attempt): (&UniId, &Attempt)| {
             let runner = match &attempt.phase {
-                Phase::Running { runner, .. } => serde_json::to_value(runner).unwrap_or_default(),
+                Phase::Running { runner, .. } => serde_json::to_value(&runner.identity).unwrap_or_default(),
                 Phase::Orphaned(_) => serde_json::Value::Null,
             };
             let data = serde_json::json!({ "runner": runner, "folder": attempt.folder });

@@ -1,4 +1,5 @@
 //! Running attempts: the trait, and what it tells. Local processes now; a batch system can come beside them.
+mod crew;
 mod local;
 mod orphans;
 mod recover;

@@ -12,6 +12,7 @@ use gpuyard_core::model::{AttemptSpec, ExitRecord, Mono, Now, Outcome, Seconds, 
 
 use super::watch::Watch;
 use crate::{
+    ExecError,
     attempt::{self, EndNote},
     cgroup,
     host::HostFolder,
@@ -86,12 +87,11 @@ pub(super) struct Orphans {
 impl Orphans {
     /// Of a runner that was seen to end without a record.
     pub(super) fn of_runner(uni_id: UniId, folder: PathBuf, runner: Option<Status>) -> Orphans {
-        let start = attempt::read_start(&folder);
-        Orphans {
-            spec: attempt::read_spec(&folder).ok().flatten(),
-            note: attempt::read_end_note(&folder),
-            command: if start.is_some() { Fate::Alive } else { Fate::Unknown },
-            start,
+        let mut orphans = Orphans {
+            spec: None,
+            note: None,
+            command: Fate::Unknown,
+            start: None,
             uni_id,
             folder,
             lease: None,
@@ -108,7 +108,29 @@ impl Orphans {
             recovered: false,
             announced: false,
             begun: false,
-        }
+        };
+        orphans.read_records();
+        orphans
+    }
+
+    /// What the folder says; `false` when it cannot be read just now, which is another thing than that it says nothing.
+    fn read_records(&mut self) -> bool {
+        let unreadable = |e: &ExecError| matches!(e, ExecError::Io { .. });
+        let start = match attempt::read_start(&self.folder) {
+            Err(e) if unreadable(&e) => return false,
+            start => start.ok().flatten(),
+        };
+        let spec = match attempt::read_spec(&self.folder) {
+            Err(e) if unreadable(&e) => return false,
+            spec => spec.ok().flatten(),
+        };
+        let note = match attempt::read_end_note(&self.folder) {
+            Err(e) if unreadable(&e) => return false,
+            note => note.ok().flatten(),
+        };
+        self.command = if start.is_some() { Fate::Alive } else { Fate::Unknown };
+        (self.start, self.spec, self.note) = (start, spec, note);
+        true
     }
 
     /// Found without a runner after a restart.
@@ -143,12 +165,12 @@ impl Orphans {
     /// Whether this process's exit status is wanted.
     pub(super) fn awaits(&self, pid: i32) -> bool {
         self.processes.iter().any(|p| p.pid() == pid)
-            || (!self.begun && self.start.as_ref().is_some_and(|s| s.command.pid == pid))
+            || (!self.begun && self.start.as_ref().is_none_or(|s| s.command.pid == pid))
     }
 
-    /// Start time of the runner that was lost, 0 where it is not known.
-    pub(super) fn runner_start(&self) -> u64 {
-        self.start.as_ref().map_or(0, |s| s.runner.start_ticks)
+    /// Start time of the command whose runner was lost, 0 where it is not known: nothing of the attempt is older.
+    pub(super) fn begun_at(&self) -> u64 {
+        self.start.as_ref().map_or(0, |s| s.command.start_ticks)
     }
 
     /// Asks all of it to end.
@@ -164,7 +186,7 @@ impl Orphans {
             self.begin(host, watch, token);
         }
         self.collect(watch, now.mono);
-        let unseen = self.look(host, watch, token, strays);
+        let unseen = self.look(host, watch, token, strays) || !self.begun;
         self.due = now.mono.plus_millis(LOOK_EVERY);
         if self.stop_requested {
             self.begin_ending(now.mono);
@@ -192,10 +214,11 @@ impl Orphans {
 
     /// Opens the command itself first, dead or alive: as our child, it tells its exit code.
     fn begin(&mut self, host: &HostFolder, watch: &Watch, token: u64) {
+        let read = self.start.is_some() || self.read_records();
         let lease = host.lease_path(&self.uni_id).and_then(|path| LeaseFile::open(&path));
         let command = self.start.as_ref().map(|start| Target::of(&start.command));
         match (lease, command) {
-            (Ok(lease), None) => self.lease = lease,
+            (Ok(lease), None) if read => self.lease = lease,
             (Ok(lease), Some(Ok(command))) => {
                 self.lease = lease;
                 match command {

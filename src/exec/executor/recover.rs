@@ -5,6 +5,7 @@ use gpuyard_core::model::{Outcome, UniId};
 
 use super::{
     AttemptEvent, Recovered,
+    crew::Runner,
     local::{LocalExecutor, Phase},
     orphans::Orphans,
 };
@@ -17,7 +18,9 @@ impl LocalExecutor {
     pub(super) fn recover_attempt(&mut self, uni_id: &UniId, folder: &Path) -> Result<Recovered, ExecError> {
         if let Some(known) = self.attempts.get(uni_id) {
             return Ok(match &known.phase {
-                Phase::Running { runner, .. } => Recovered::Running { runner: runner.clone() },
+                Phase::Running { runner, .. } => Recovered::Running {
+                    runner: runner.identity.clone(),
+                },
                 Phase::Orphaned(orphans) => Recovered::Orphaned { pids: orphans.pids() },
             });
         }
@@ -57,7 +60,9 @@ impl LocalExecutor {
         }
         Ok(match self.attempts.get(uni_id).map(|attempt| &attempt.phase) {
             Some(Phase::Orphaned(orphans)) => Recovered::Orphaned { pids: orphans.pids() },
-            Some(Phase::Running { runner, .. }) => Recovered::Running { runner: runner.clone() },
+            Some(Phase::Running { runner, .. }) => Recovered::Running {
+                runner: runner.identity.clone(),
+            },
             None => Recovered::NeverStarted,
         })
     }
@@ -82,17 +87,10 @@ impl LocalExecutor {
                 // Of two runners in turn, the lock may be the second's and the line still the first's.
                 && !target.has_exited()
             {
-                let (runner, fd) = target.into_parts();
-                self.insert(
-                    uni_id.clone(),
-                    folder,
-                    Phase::Running {
-                        runner: runner.clone(),
-                        fd,
-                        watched: false,
-                    },
-                );
-                return Ok(Some(Recovered::Running { runner }));
+                let (identity, fd) = target.into_parts();
+                let runner = Runner::found(identity.clone(), fd);
+                self.insert(uni_id.clone(), folder, Phase::Running { runner, watched: false });
+                return Ok(Some(Recovered::Running { runner: identity }));
             }
             thread::sleep(Duration::from_millis(1));
         }

@@ -29,6 +29,20 @@ impl Watch {
             .map_err(ExecError::system("watch a process"))
     }
 
+    /// The same, also where it has woken somebody else before.
+    pub(super) fn keep(&self, process: impl AsFd, token: u64) -> Result<(), ExecError> {
+        match epoll::modify(&self.epoll, &process, EventData::new_u64(token), EventFlags::IN) {
+            Ok(()) => Ok(()),
+            Err(_) => self.add(process, token),
+        }
+    }
+
+    /// Wakes `token` from now on.
+    pub(super) fn rename(&self, process: impl AsFd, token: u64) {
+        // One that is not in has not been watched before either.
+        let _ = epoll::modify(&self.epoll, process, EventData::new_u64(token), EventFlags::IN);
+    }
+
     /// Stops waking for a process that has exited and whose descriptor is still needed.
     pub(super) fn forget(&self, process: impl AsFd) {
         // It may be out already.

@@ -1,44 +1,57 @@
-//! What a runner does before its first command: lock, log, cgroup, signals.
+//! What a runner does before its first attempt, and before the first command of each: lock, log, cgroup, signals.
 use std::{
     fs::{self, File, OpenOptions},
     io,
     os::{
-        fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+        fd::{AsFd, AsRawFd, OwnedFd},
         unix::fs::OpenOptionsExt,
     },
     path::{Path, PathBuf},
 };
 
 use gpuyard_core::model::{AttemptSpec, ProcessIdentity};
-use nix::{
-    fcntl::{FcntlArg, fcntl},
-    sys::{
-        signal::{SigSet, Signal},
-        signalfd::{SfdFlags, SignalFd},
-    },
+use nix::sys::signal::SigSet;
+use rustix::{
+    io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd},
+    net::SocketType,
 };
 
-use super::{banner, environment, oom, record::Started, supervise::Runner};
+use super::{banner, environment, oom, orders::Orders, record::Started, supervise::Runner};
 use crate::{
     ExecError, attempt,
     cgroup::Cgroup,
+    channel::Channel,
     clock, crash, identity,
     lease::{LEASE_SUFFIX, Mark, append_mark},
     spawn, sys,
 };
 
-pub(super) fn set_up(folder: &Path) -> Result<Runner, ExecError> {
+/// What is done once, before the first attempt.
+pub(super) fn listen() -> Result<Orders, ExecError> {
     // Until there is a descriptor to read them from, signals wait. Our starter has blocked them already.
     SigSet::all()
         .thread_block()
         .map_err(ExecError::system("block signals"))?;
     // SAFETY: this is called first thing in main (see `runner::main`): nobody uses a descriptor above 2 yet.
     unsafe { sys::close_from(3) };
-    let lease = lease_descriptors()?;
+    let channel = duplicate_input()?;
+    let null = spawn::open_null()?;
+    put(&null, &[0, 1])?;
     // The starter has made a process session for us; by hand, we make it now. A group leader cannot, and needs not.
     let _ = rustix::process::setsid();
     let _ = nix::sys::prctl::set_name(c"gpuyard-run");
     crate::become_subreaper()?;
+    Orders::new(channel)
+}
+
+/// Lock, log, cgroup, environment of one attempt.
+pub(super) fn set_up<'a>(
+    orders: &'a Orders,
+    folder: &Path,
+    lease: OwnedFd,
+    runner: OwnedFd,
+) -> Result<Runner<'a>, ExecError> {
+    let lease = LeaseHandle::new(lease, runner)?;
     let missing = || ExecError::Malformed {
         object: "attempt",
         path: folder.to_owned(),
@@ -61,12 +74,6 @@ pub(super) fn set_up(folder: &Path) -> Result<Runner, ExecError> {
     // Others find us by it. If the host folder is full, they see by the lock that we live.
     let _ = append_mark(&lease.file, &mark);
     crash::point("set-up");
-    let mut set = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD] {
-        set.add(signal);
-    }
-    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-    let signals = SignalFd::with_flags(&set, flags).map_err(ExecError::system("make a signal descriptor"))?;
     let environment = environment::Environment::new(&spec);
     let started = started(folder, &spec, &identity);
     banner::write_header(&log, &spec, &environment, started.at);
@@ -79,7 +86,7 @@ pub(super) fn set_up(folder: &Path) -> Result<Runner, ExecError> {
         log,
         cgroup,
         oom,
-        signals,
+        orders,
         environment,
         started,
     ))
@@ -95,10 +102,13 @@ fn started(folder: &Path, spec: &AttemptSpec, identity: &ProcessIdentity) -> Sta
     if spec.first_command == 0 {
         return fresh;
     }
-    attempt::read_start(folder).map_or(fresh, |start| Started {
-        at: start.started_at,
-        mono: (start.runner.space == identity.space).then_some(start.started_mono),
-    })
+    attempt::read_start(folder)
+        .ok()
+        .flatten()
+        .map_or(fresh, |start| Started {
+            at: start.started_at,
+            mono: (start.runner.space == identity.space).then_some(start.started_mono),
+        })
 }
 
 /// What the scheduler gave us.
@@ -111,43 +121,46 @@ pub(super) struct LeaseHandle {
     _alive: OwnedFd,
 }
 
-fn lease_descriptors() -> Result<LeaseHandle, ExecError> {
-    let path = fs::read_link("/proc/self/fd/0").map_err(ExecError::io("look at", "lease", "/proc/self/fd/0"))?;
-    if !path.to_string_lossy().ends_with(LEASE_SUFFIX) {
-        let message = "a runner is started by a scheduler, which hands it a lease".into();
-        return Err(ExecError::Malformed {
-            object: "lease",
+impl LeaseHandle {
+    fn new(lease: OwnedFd, alive: OwnedFd) -> Result<LeaseHandle, ExecError> {
+        let link = format!("/proc/self/fd/{}", lease.as_raw_fd());
+        let path = fs::read_link(&link).map_err(ExecError::io("look at", "lease", link))?;
+        if !path.to_string_lossy().ends_with(LEASE_SUFFIX) {
+            let message = "a runner is handed a lease by its scheduler, and this is none".into();
+            return Err(ExecError::Malformed {
+                object: "lease",
+                path,
+                message,
+            });
+        }
+        fcntl_setfd(&lease, FdFlags::empty()).map_err(ExecError::system("let commands inherit the lease"))?;
+        Ok(LeaseHandle {
+            file: File::from(lease),
             path,
-            message,
-        });
+            _alive: alive,
+        })
     }
-    let file = File::from(duplicate(io::stdin().as_fd(), false)?);
-    let alive = duplicate(io::stdout().as_fd(), true)?;
-    let null = spawn::open_null()?;
-    put(null.as_fd(), &[0, 1])?;
-    Ok(LeaseHandle {
-        file,
-        path,
-        _alive: alive,
-    })
 }
 
-fn duplicate(fd: BorrowedFd<'_>, close_on_exec: bool) -> Result<OwnedFd, ExecError> {
-    let how = if close_on_exec {
-        FcntlArg::F_DUPFD_CLOEXEC(3)
-    } else {
-        FcntlArg::F_DUPFD(3)
+/// The socket that our scheduler has given us as input.
+fn duplicate_input() -> Result<Channel, ExecError> {
+    let not_ours = || {
+        let why = "a runner is started by a scheduler, which speaks to it through a socket";
+        ExecError::system("take attempts")(io::Error::other(why))
     };
-    let raw = fcntl(fd, how).map_err(ExecError::system("duplicate a descriptor"))?;
-    // SAFETY: fcntl has just made this descriptor, and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+    let input = io::stdin();
+    if rustix::net::sockopt::socket_type(&input).map_err(|_| not_ours())? != SocketType::SEQPACKET {
+        return Err(not_ours());
+    }
+    let own = fcntl_dupfd_cloexec(&input, 3).map_err(ExecError::system("duplicate a descriptor"))?;
+    Ok(Channel::from_fd(own))
 }
 
 /// Makes a file what these standard descriptors mean.
-fn put(file: BorrowedFd<'_>, targets: &[i32]) -> Result<(), ExecError> {
+pub(super) fn put(file: impl AsFd, targets: &[i32]) -> Result<(), ExecError> {
     for &target in targets {
         // SAFETY: plain numbers; 0, 1 and 2 are open for the life of the process and only ever replaced.
-        if unsafe { libc::dup2(file.as_raw_fd(), target) } < 0 {
+        if unsafe { libc::dup2(file.as_fd().as_raw_fd(), target) } < 0 {
             return Err(ExecError::system("redirect a descriptor")(io::Error::last_os_error()));
         }
     }
@@ -172,6 +185,6 @@ fn open_log(path: &Path) -> Result<File, ExecError> {
             message: "it is not a file".into(),
         });
     }
-    put(log.as_fd(), &[1, 2])?;
+    put(&log, &[1, 2])?;
     Ok(log)
 }

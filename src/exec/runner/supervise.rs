@@ -3,18 +3,9 @@ use std::{
     collections::HashSet,
     ffi::CString,
     fs::File,
-    os::{
-        fd::AsFd,
-        unix::{ffi::OsStrExt, fs::MetadataExt},
-    },
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::PathBuf,
     time::{Duration, Instant},
-};
-
-use gpuyard_core::model::{AttemptSpec, Outcome, ProcessIdentity, StartRecord};
-use nix::{
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::signalfd::SignalFd,
 };
 
 use super::{
@@ -22,6 +13,7 @@ use super::{
     command::{self, Shell},
     environment::Environment,
     leftovers, oom,
+    orders::Orders,
     record::{self, End, Started},
     set_up::LeaseHandle,
 };
@@ -32,6 +24,7 @@ use crate::{
     lease::{LEASE_BYTE, Mark, Trace, append_mark},
     sys::{self, Status, Usage, Wait},
 };
+use gpuyard_core::model::{AttemptSpec, Outcome, ProcessIdentity, StartRecord};
 
 /// Between two looks at what is left while it is being ended, the shortest and the longest.
 const LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
@@ -42,7 +35,7 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// A runner at work.
 #[derive(Debug)]
-pub(super) struct Runner {
+pub(super) struct Runner<'a> {
     folder: PathBuf,
     spec: AttemptSpec,
     identity: ProcessIdentity,
@@ -51,7 +44,7 @@ pub(super) struct Runner {
     log: File,
     cgroup: Option<Cgroup>,
     oom: oom::Watch,
-    signals: SignalFd,
+    orders: &'a Orders,
     environment: Environment,
     started: Started,
     usage: Usage,
@@ -64,7 +57,7 @@ pub(super) struct Runner {
     kill_again: Duration,
 }
 
-impl Runner {
+impl<'a> Runner<'a> {
     #[allow(clippy::too_many_arguments)] // What set_up has gathered; named by the fields that it becomes.
     pub(super) fn new(
         folder: PathBuf,
@@ -75,10 +68,10 @@ impl Runner {
         log: File,
         cgroup: Option<Cgroup>,
         oom: oom::Watch,
-        signals: SignalFd,
+        orders: &'a Orders,
         environment: Environment,
         started: Started,
-    ) -> Runner {
+    ) -> Runner<'a> {
         let time_out_at = spec.task_timeout.map(|limit| {
             let spent = started.mono.map_or(0, |mono| clock::mono().since(mono));
             Instant::now() + Duration::from_millis(limit.millis().saturating_sub(spent)).min(LONGEST)
@@ -92,7 +85,7 @@ impl Runner {
             log,
             cgroup,
             oom,
-            signals,
+            orders,
             environment,
             started,
             usage: Usage::default(),
@@ -104,7 +97,7 @@ impl Runner {
         }
     }
 
-    /// Runs the commands, ends what they leave behind, records the end, and gives the lease back.
+    /// Runs the commands, ends what they leave behind, records the end, gives the lease back, and tells the scheduler.
     pub(super) fn run(&mut self) {
         let (outcome, command_index) = self.run_commands();
         let left_over = self.end_leftovers(&outcome, command_index);
@@ -124,11 +117,13 @@ impl Runner {
         // A full disk: the GPUs stay ours until there is room for the record. Nothing else is lost by waiting.
         while attempt::write_exit(&self.folder, &record).is_err() {
             self.sleep(pause);
-            self.stop_requested();
+            self.orders.stop_requested();
             pause = (pause * 2).min(RETRY.1);
         }
         crash::point("exit-recorded");
         self.give_lease_back();
+        // Without a scheduler there is the record.
+        let _ = self.orders.tell(&record);
         if let Some(cgroup) = &self.cgroup {
             cgroup.remove();
         }
@@ -151,7 +146,7 @@ impl Runner {
         };
         let last = (self.spec.commands.len() as u32).saturating_sub(1);
         for index in self.spec.first_command..=last {
-            self.stopped |= self.stop_requested();
+            self.stopped |= self.orders.stop_requested();
             if self.stopped {
                 return (Outcome::Stopped, index);
             }
@@ -276,7 +271,7 @@ impl Runner {
                 return status;
             }
             let now = Instant::now();
-            if self.stop_requested() && !self.stopped {
+            if self.orders.stop_requested() && !self.stopped {
                 self.stopped = true;
                 self.ask_group(pid, now);
             }
@@ -287,7 +282,7 @@ impl Runner {
             self.kill_when_due(now);
             let next = if self.timed_out { None } else { self.time_out_at };
             let deadline = next.into_iter().chain(self.kill_at).min();
-            self.wait(deadline);
+            self.orders.wait(deadline);
         }
     }
 
@@ -372,8 +367,8 @@ impl Runner {
     fn reap_for(&mut self, pause: Duration) {
         let until = Instant::now() + pause;
         while Instant::now() < until && self.kill_at.is_none_or(|at| Instant::now() < at) {
-            self.wait(Some(self.kill_at.map_or(until, |at| at.min(until))));
-            self.stop_requested();
+            self.orders.wait(Some(self.kill_at.map_or(until, |at| at.min(until))));
+            self.orders.stop_requested();
             if let (_, false) = self.reap(0) {
                 return;
             }
@@ -397,31 +392,8 @@ impl Runner {
         }
     }
 
-    /// Whether a signal asks us to stop. Takes all that have arrived.
-    fn stop_requested(&self) -> bool {
-        let mut stop = false;
-        while let Ok(Some(signal)) = self.signals.read_signal() {
-            stop |= signal.ssi_signo != libc::SIGCHLD as u32;
-        }
-        stop
-    }
-
     fn sleep(&self, pause: Duration) {
         let until = Instant::now() + pause;
-        self.wait(Some(self.kill_at.map_or(until, |at| at.min(until))));
-    }
-
-    /// Waits for a signal, at most until then.
-    fn wait(&self, until: Option<Instant>) {
-        let timeout = match until {
-            None => PollTimeout::NONE,
-            Some(at) => {
-                // Rounded up, so that the moment has come when we wake; far-off ones in steps.
-                let ms = at.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
-                PollTimeout::try_from(i32::try_from(ms).unwrap_or(i32::MAX)).unwrap_or(PollTimeout::MAX)
-            }
-        };
-        // An error is a signal or a wrong argument; either way the caller looks again.
-        let _ = poll(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], timeout);
+        self.orders.wait(Some(self.kill_at.map_or(until, |at| at.min(until))));
     }
 }

@@ -246,7 +246,9 @@ impl Yard {
 
     /// What the runner says of the command at work.
     pub(crate) fn started(&self, id: &UniId) -> StartRecord {
-        wait_for("a start record", || attempt::read_start(&self.folder(id)))
+        wait_for("a start record", || {
+            attempt::read_start(&self.folder(id)).ok().flatten()
+        })
     }
 
     pub(crate) fn log(&self, id: &UniId) -> Vec<u8> {
