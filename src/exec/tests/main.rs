@@ -5,6 +5,7 @@
 
 #[cfg(feature = "crash-points")]
 mod crash_points;
+mod crew;
 mod host;
 mod leases;
 mod limits;
