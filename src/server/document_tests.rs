@@ -144,3 +144,33 @@ async fn the_document_is_served_to_those_who_have_the_secret() {
     assert_eq!(served["openapi"], "3.1.0");
     assert_eq!(yard.ask(call("GET", "/api/openapi.json", None, "")).await.0, 401);
 }
+
+#[tokio::test]
+async fn the_page_needs_nothing_from_elsewhere_and_no_inline_script() {
+    let yard = yard();
+    let mut asked = vec!["/ui/api".to_owned()];
+    while let Some(path) = asked.pop() {
+        let (status, headers, body) = yard.ask_whole(call("GET", &path, None, "")).await;
+        let text = String::from_utf8(body).unwrap();
+        assert_eq!(status, 200, "{path}");
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(
+            policy.contains("default-src 'self'") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+        for (marker, says) in [
+            ("style=", "inline style"),
+            ("innerHTML", "text as HTML"),
+            ("http://", "elsewhere"),
+            ("https://", "elsewhere"),
+        ] {
+            assert!(!text.contains(marker), "{path}: {says}");
+        }
+        if path == "/ui/api" {
+            assert!(!text.contains("<script>") && !text.contains("onclick"));
+            let linked = text.split(['"', '\'']).filter(|part| part.starts_with("/ui/api/"));
+            asked.extend(linked.map(str::to_owned));
+            assert_eq!(asked.len(), 2, "{asked:?}");
+        }
+    }
+}
