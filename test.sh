@@ -7,8 +7,8 @@ usage() {
     cat <<'TEXT'
 usage: ./test.sh [--no-install]
 
-Format, lints, licences, shell scripts, the whole test suite, doc tests. What is missing is installed first
-(Debian packages, cargo-nextest, cargo-deny), or, with --no-install, named. Exits 0 when all passed.
+Format, lints, licences, shell scripts, the whole test suite, doc tests, and schemathesis at the API. What is missing is installed first
+(Debian packages, cargo-nextest, cargo-deny, schemathesis), or, with --no-install, named. Exits 0 when all passed.
 The last line says: N passed, N failed, N skipped
 TEXT
 }
@@ -74,7 +74,10 @@ need cc build-essential 'a C linker'
 need python3 python3 'tasks in Python'
 need strace strace 'the order of writes and syncs'
 need shellcheck shellcheck 'lint of the scripts'
+need curl curl 'calls of the API'
 need setsid util-linux 'tasks that leave their session'
+# Debian keeps what makes a virtual environment apart from Python.
+python3 -c 'import ensurepip' 2>/dev/null || missing+=('python3-venv (schemathesis)')
 if ((${#missing[@]})); then
     printf 'missing: %s\n' "${missing[@]}"
     if [[ $install == yes ]]; then
@@ -167,8 +170,16 @@ doc_tests() {
     ((ok == 0))
 }
 
+api() {
+    local ok=0
+    scripts/fuzz-api.sh "$target/debug/gpuyard" || ok=$?
+    ((ok != 77)) || { skip 'the API by its document: schemathesis could not be installed' && return; }
+    return "$ok"
+}
+
 check 'tests' suite
 check 'doc tests' doc_tests
+check 'the API by its document' api
 
 # --- summary --------------------------------------------------------------------------------------------------------
 

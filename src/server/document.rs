@@ -131,9 +131,17 @@ fn response((name, _, description): &(&str, u16, &str)) -> (String, Value) {
 
 fn complete_operation(path: &str, operation: &mut Map<String, Value>) {
     // `/api/gpu/state` belongs to `gpu`; its handler is called `state`, and many are.
-    let noun = path.trim_start_matches("/api/").split('/').next().unwrap_or_default();
+    let noun = path
+        .trim_start_matches("/api/")
+        .split(['/', '.'])
+        .next()
+        .unwrap_or_default();
     let handler = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
-    let id = format!("{noun}_{handler}");
+    let id = if handler == noun {
+        noun.to_owned()
+    } else {
+        format!("{noun}_{handler}")
+    };
     operation.insert("operationId".into(), id.into());
     operation.insert("tags".into(), json!([noun]));
 

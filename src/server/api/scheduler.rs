@@ -59,6 +59,9 @@ async fn start(
         if let Some(holder) = app.holder(key)? {
             return Err(runs_already(key, &holder));
         }
+        if !app.root.command_path(&app.rules(), key).exists() {
+            return Err(no_such_file(key));
+        }
         let Launched { child, outcome } = launch(app, key, if resume { How::Resume } else { How::Fresh });
         let pid = child.as_ref().map_or(0, |child| child.identity().pid);
         if let Some(child) = child {
@@ -88,6 +91,14 @@ fn runs_already(ConfigKey { mode, index }: ConfigKey, holder: &Holder) -> ApiErr
         "already_running",
         format!("{mode} {index} is running already (pid {pid})"),
         format!("{mode} {index} 已在运行（pid {pid}）"),
+    )
+}
+
+fn no_such_file(ConfigKey { mode, index }: ConfigKey) -> ApiError {
+    ApiError::not_found(
+        "no_such_config",
+        format!("there is no command file {mode} {index}"),
+        format!("没有配置 {mode} {index}"),
     )
 }
 
@@ -207,14 +218,12 @@ fn call(app: &App, key: ConfigKey, request: &ControlRequest, holder: &Holder) ->
             let zh = format!("调度器拒绝了请求：{message}");
             Err(ApiError::conflict("refused", message, zh))
         }
-        // It was so quick to end that it gave no answer, which is what it was told to do.
-        Err(error)
-            if matches!(request, ControlRequest::Stop { .. })
-                && error.kind() == io::ErrorKind::InvalidData
-                && death::comes_within(&holder.process, limits::CONTROL_TIME) =>
+        // It was ending already, or so quick to end that it gave no answer.
+        Err(error) if is_hang_up(&error) && death::comes_within(&holder.process, limits::CONTROL_TIME) => match request
         {
-            Ok(())
-        }
+            ControlRequest::Stop { .. } => Ok(()),
+            _ => Err(not_running(key)),
+        },
         // It ended between our look and our call.
         Err(_) if !identity::is_alive(&holder.process) => Err(not_running(key)),
         Err(error) => Err(ApiError::new(
@@ -224,6 +233,19 @@ fn call(app: &App, key: ConfigKey, request: &ControlRequest, holder: &Holder) ->
             format!("调度器（pid {}）没有应答：{error}", holder.process.pid),
         )),
     }
+}
+
+/// Whether the other end closed instead of answering, or was closed before.
+fn is_hang_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::NotFound
+    )
 }
 
 /// Whether a command file's scheduler runs.
