@@ -2,6 +2,7 @@
 import { createPinia } from 'pinia'
 import { createApp } from 'vue'
 import { setSurroundings } from '@/api'
+import { setDaemonTime } from '@/composables/clock'
 import App from '@/frame/App.vue'
 import { makeRouter } from '@/frame/router'
 import { startWords } from '@/i18n'
@@ -19,6 +20,7 @@ setSurroundings({
   token: () => session.token,
   language: () => preferences.language,
   onUnauthorized: () => session.lost(),
+  onTime: setDaemonTime,
 })
 const router = makeRouter()
 void session.look()

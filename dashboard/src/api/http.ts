@@ -7,18 +7,15 @@ export interface Surroundings {
   language(): string
   /** The token that was sent is no longer good. */
   onUnauthorized(): void
+  /** The daemon's clock, in milliseconds, as an answer told it. */
+  onTime(at: number): void
 }
 
-let around: Surroundings = { token: () => null, language: () => 'en', onUnauthorized: () => undefined }
+let around: Surroundings = { token: () => null, language: () => 'en', onUnauthorized: () => undefined, onTime: () => undefined }
 
 /** Set once, when the page starts. */
 export function setSurroundings(surroundings: Surroundings): void {
   around = surroundings
-}
-
-/** As it was set; the socket needs the same. */
-export function surroundings(): Surroundings {
-  return around
 }
 
 /** Sends a request; resolves only with a good answer. */
@@ -35,6 +32,8 @@ export async function send(request: Request): Promise<Response> {
     if (request.signal.aborted) throw error
     throw new ApiFailure(0, 'offline', '', call)
   }
+  const date = Date.parse(response.headers.get('date') ?? '')
+  if (!Number.isNaN(date)) around.onTime(date)
   if (response.ok) return response
   // A login that failed is the login form's own affair; a login that came meanwhile is not undone.
   const ended = response.status === 401 && !request.url.endsWith('/api/auth/login') && around.token() === token

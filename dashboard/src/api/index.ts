@@ -2,3 +2,4 @@
 export { api, bodyOf, versionOf, type Schemas, type Versioned } from './client'
 export { ApiFailure, type FieldError } from './failure'
 export { setSurroundings, type Surroundings } from './http'
+export { Link, type Entries, type LinkHost, type LinkState } from './socket'

@@ -1,5 +1,5 @@
 // One clock for all relative times of the page. It rests while the tab is hidden.
-import { computed, ref, shallowReadonly } from 'vue'
+import { computed, readonly, ref } from 'vue'
 
 const now = ref(Date.now())
 /** The daemon's clock less the browser's: times come from the daemon. */
@@ -18,10 +18,10 @@ export function useClock() {
     setInterval(tick, 1000)
     document.addEventListener('visibilitychange', tick)
   }
-  return { now: shallowReadonly(daemonNow) }
+  return { now: daemonNow, browserNow: readonly(now) }
 }
 
-/** Learns from a message that says when it was sent. Small differences are the network's. */
+/** Learns from an answer that says when it was sent, to the second. Small differences are the network's. */
 export function setDaemonTime(at: number): void {
   const difference = at - Date.now()
   if (Math.abs(difference - skew.value) > 1500) skew.value = Math.abs(difference) > 1500 ? difference : 0

@@ -1,19 +1,28 @@
-// Schedulers and their runs, live.
+// The newest run of each command file, live; and the tasks of one run for whoever looks at it.
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
-import type { Run } from '@/domain/scheduler'
+import { keyOf, type RunHead } from '@/domain/scheduler'
+import { useLive } from './live'
 
 export const useRuns = defineStore('runs', () => {
-  /** Newest first; the live ones with their tasks. Null until they have come. */
-  const runs = shallowRef<Run[] | null>(null)
+  const live = useLive()
+  /** By name of the command file; null until it has come. */
+  const heads = shallowRef<Map<string, RunHead> | null>(null)
+  live.follow('schedulers', (entries) => {
+    heads.value = new Map([...entries] as [string, RunHead][])
+  })
+
+  const list = computed(() => [...(heads.value?.values() ?? [])])
   const counts = computed(() => {
     const found = { running: 0, waiting: 0, failed: 0 }
-    for (const run of runs.value ?? []) {
+    for (const { running, run } of list.value) {
+      found.failed += run.failed_tasks
+      if (!running) continue
       found.running += run.running_tasks
       found.waiting += run.pending_tasks
-      found.failed += run.failed_tasks
     }
     return found
   })
-  return { runs, counts }
+  const of = (mode: 'single' | 'multi', index: number) => heads.value?.get(keyOf({ mode, index }))
+  return { heads, list, counts, of }
 })

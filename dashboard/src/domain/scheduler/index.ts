@@ -16,8 +16,14 @@ export interface ConfigKey {
   index: number
 }
 
-/** `single 0`: one name for a command file, to be a key by. */
-export const nameOf = ({ mode, index }: ConfigKey): string => `${mode} ${index}`
+/** `single_0`: the name of a command file in topics and keys. */
+export const keyOf = ({ mode, index }: ConfigKey): string => `${mode}_${index}`
+
+/** A run as the topic `schedulers` tells it: without its queues, and whether its scheduler lives. */
+export interface RunHead {
+  running: boolean
+  run: Run
+}
 
 /** The runs whose schedulers live, with their tasks. */
 export async function readRunning(signal?: AbortSignal): Promise<Run[]> {
