@@ -4,6 +4,8 @@ set -Eeuo pipefail
 # shellcheck source=scripts/daemon.sh
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/daemon.sh"
 
+dashboard=$here/dashboard
+
 usage() {
     say "usage: ./run.sh [--foreground | --demo]
 
@@ -29,13 +31,37 @@ Builds gpuyard, starts its daemon in the background for the folder that this scr
 
 # --- build ----------------------------------------------------------------------------------------------------------
 
+# The dashboard's files are there and nothing that they are made of is newer.
+dashboard_built() {
+    local page=$dashboard/dist/index.html
+    [[ -f $page ]] || return 1
+    [[ -z $(find "$dashboard/src" "$dashboard/public" "$dashboard/scripts" "$dashboard"/*.{json,ts,html} -newer "$page" -type f -print -quit) ]]
+}
+
+# The dashboard needs Node; without it the binary has none, and says so at /ui.
+build_dashboard() {
+    dashboard_built && return
+    if ! command -v npm >/dev/null || ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null; then
+        [[ -f $dashboard/dist/index.html ]] && return # an older one is better than none
+        say "Node 20.19 or newer with npm is missing, so gpuyard is built without its dashboard; everything else works." \
+            "缺少 Node 20.19 或更新版本（含 npm），因此不包含网页界面；其余功能不受影响。"
+        return
+    fi
+    say "Building the dashboard." "正在编译网页界面。"
+    if ! (cd "$dashboard" && npm ci --silent --ignore-scripts && npm run --silent build -- --logLevel error); then
+        say "The dashboard could not be built; gpuyard goes on without it." "网页界面编译失败，将继续运行但不包含网页界面。" >&2
+    fi
+}
+
 # The binary is there and nothing that it is made of is newer.
 built() {
     [[ -x $binary ]] || return 1
+    [[ ! $dashboard/dist/index.html -nt $binary ]] || return 1
     [[ -z $(find "$here/src" "$here/Cargo.toml" "$here/Cargo.lock" -newer "$binary" \( -name '*.rs' -o -name 'Cargo.*' \) -print -quit) ]]
 }
 
 build() {
+    build_dashboard
     built && return
     if ! command -v cargo >/dev/null || ! command -v rustc >/dev/null; then
         [[ -x $binary ]] && return # an older build is better than none

@@ -76,6 +76,7 @@ need strace strace 'the order of writes and syncs'
 need shellcheck shellcheck 'lint of the scripts'
 need curl curl 'calls of the API'
 need setsid util-linux 'tasks that leave their session'
+need chromium chromium 'the dashboard, as people use it'
 # Debian keeps what makes a virtual environment apart from Python.
 python3 -c 'import ensurepip' 2>/dev/null || missing+=('python3-venv (schemathesis)')
 if ((${#missing[@]})); then
@@ -134,6 +135,45 @@ else
     skip 'scripts: shellcheck could not be installed'
 fi
 
+# --- the dashboard ---------------------------------------------------------------------------------------------------
+
+in_dashboard() {
+    (cd dashboard && "$@")
+}
+
+# Counts its single tests by its report; 1 line a kind.
+dashboard_tests() {
+    local log=$PWD/$target/vitest.json ok=0
+    in_dashboard npx vitest run --reporter=default --reporter=json --outputFile.json="$log" || ok=1
+    count_json "$log" numPassedTests numFailedTests numPendingTests
+    ((ok == 0))
+}
+
+stories() {
+    local log=$PWD/$target/stories.json ok=0
+    PLAYWRIGHT_JSON_OUTPUT_NAME=$log in_dashboard npx playwright test --reporter=list,json || ok=1
+    count_json "$log" expected unexpected skipped
+    ((ok == 0))
+}
+
+# count_json FILE PASSED FAILED SKIPPED: adds what a report says under these keys.
+count_json() {
+    local good bad
+    good=$(sed -n "s/.*\"$2\": *\([0-9]*\).*/\1/p" "$1" | tail -n 1)
+    bad=$(sed -n "s/.*\"$3\": *\([0-9]*\).*/\1/p" "$1" | tail -n 1)
+    passed=$((passed + ${good:-0})) failed=$((failed + ${bad:-0}))
+}
+
+if command -v npm >/dev/null; then
+    check 'dashboard: libraries' in_dashboard npm ci --silent --ignore-scripts
+    check 'dashboard: lints' in_dashboard npm run --silent lint
+    check 'dashboard: types' in_dashboard npm run --silent types
+    check 'dashboard: tests' dashboard_tests
+    check 'dashboard: build' in_dashboard npm run --silent build
+else
+    skip 'dashboard: Node 20.19 or newer with npm is missing'
+fi
+
 # --- tests ----------------------------------------------------------------------------------------------------------
 
 # The counts come from nextest's own report, so that a summary line in another form cannot lose them.
@@ -180,6 +220,13 @@ api() {
 check 'tests' suite
 check 'doc tests' doc_tests
 check 'the API by its document' api
+if [[ ! -f dashboard/dist/index.html ]]; then
+    skip 'dashboard: stories: it was not built'
+elif command -v chromium >/dev/null; then
+    check 'dashboard: stories' stories
+else
+    skip 'dashboard: stories: chromium could not be installed'
+fi
 
 # --- summary --------------------------------------------------------------------------------------------------------
 

@@ -110,7 +110,7 @@ export interface paths {
             cookie?: never;
         };
         /** That the daemon is there. */
-        get: operations["health_health"];
+        get: operations["health"];
         put?: never;
         post?: never;
         delete?: never;
@@ -144,7 +144,7 @@ export interface paths {
             cookie?: never;
         };
         /** This document. */
-        get: operations["openapi.json_openapi"];
+        get: operations["openapi"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1599,7 +1599,7 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    health_health: {
+    health: {
         parameters: {
             query?: never;
             header?: never;
@@ -1677,7 +1677,7 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    "openapi.json_openapi": {
+    openapi: {
         parameters: {
             query?: never;
             header?: never;
