@@ -172,7 +172,7 @@ export async function logIn(page: Page, yard: Yard): Promise<void> {
   const { token } = (await answer.json()) as { token: string }
   await page.addInitScript((token) => {
     localStorage.setItem('gpuyard.token', JSON.stringify(token))
-    localStorage.getItem('gpuyard.language') ?? localStorage.setItem('gpuyard.language', '"en"')
+    if (localStorage.getItem('gpuyard.language') === null) localStorage.setItem('gpuyard.language', '"en"')
   }, token)
 }
 
