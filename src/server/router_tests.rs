@@ -218,6 +218,7 @@ async fn what_does_not_run_is_not_stopped() {
 #[tokio::test]
 async fn a_scheduler_that_does_not_come_up_is_an_error_in_words() {
     let yard = yard();
+    yard.lay("command_gpu.txt");
     let (status, body) = yard
         .ask(call("POST", "/api/scheduler/single/start", Some(SECRET), ""))
         .await;
@@ -229,4 +230,18 @@ async fn a_scheduler_that_does_not_come_up_is_an_error_in_words() {
             .contains("ended before it had started"),
         "{body}"
     );
+}
+
+#[tokio::test]
+async fn a_command_file_that_is_not_there_is_not_started() {
+    let yard = yard();
+    let (status, body) = yard
+        .ask(call(
+            "POST",
+            "/api/scheduler/single/start?config_index=7",
+            Some(SECRET),
+            "",
+        ))
+        .await;
+    assert_eq!((status, &body["code"]), (StatusCode::NOT_FOUND, &json!("no_such_config")));
 }

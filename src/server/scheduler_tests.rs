@@ -394,12 +394,17 @@ fn says(line: &str, exit: i32) -> impl FnOnce(&Path) -> std::path::PathBuf {
     }
 }
 
+/// A yard with command files that are there, whose schedulers are this program.
 fn starting(line: &str, exit: i32) -> Yard {
     let settings = Settings {
         secret: SECRET.into(),
         ..Settings::default()
     };
-    Yard::starting(settings, says(line, exit))
+    let yard = Yard::starting(settings, says(line, exit));
+    for name in ["command_gpu.txt", "command_gpu_3.txt", "command_gpus.txt"] {
+        yard.lay(name);
+    }
+    yard
 }
 
 #[tokio::test]

@@ -86,6 +86,11 @@ impl Yard {
         }
     }
 
+    /// Lays a command file, of this name, into the root.
+    pub(crate) fn lay(&self, name: &str) {
+        std::fs::write(self.app.root.path().join("command").join(name), "1\ntrue\n1\n").unwrap();
+    }
+
     /// A folder beside the root.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
