@@ -243,5 +243,8 @@ async fn a_command_file_that_is_not_there_is_not_started() {
             "",
         ))
         .await;
-    assert_eq!((status, &body["code"]), (StatusCode::NOT_FOUND, &json!("no_such_config")));
+    assert_eq!(
+        (status, &body["code"]),
+        (StatusCode::NOT_FOUND, &json!("no_such_config"))
+    );
 }
