@@ -26,7 +26,8 @@ enum Placed {
 impl Scheduler {
     /// One decision after another until nothing more can be placed.
     pub(crate) fn decide(&mut self) {
-        loop {
+        // With all heads placed there is nothing to look at the GPUs for.
+        while self.journal.machine().has_heads() {
             let now = clock::now();
             self.looked = now.mono;
             let snapshot = match self.observer.look(&self.rules, now) {

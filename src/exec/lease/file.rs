@@ -101,6 +101,12 @@ impl LeaseFile {
         sys::is_locked(&self.file, LEASE_BYTE).map_err(ExecError::io("ask after", "lease", &self.path))
     }
 
+    /// Whether the file has been removed since it was opened: its attempt is over, as only who knows that removes it.
+    pub(crate) fn is_gone(&self) -> Result<bool, ExecError> {
+        let m = self.file.metadata().map_err(ExecError::io("look at", "lease", &self.path))?;
+        Ok(m.nlink() == 0)
+    }
+
     /// Whether the runner lives.
     pub(crate) fn has_runner(&self) -> Result<bool, ExecError> {
         sys::is_locked(&self.file, RUNNER_BYTE).map_err(ExecError::io("ask after", "runner's lock", &self.path))

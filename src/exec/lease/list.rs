@@ -53,8 +53,8 @@ pub(super) fn lives(host: &HostFolder, files: &[LeaseFile]) -> Result<Vec<LeaseL
             continue;
         }
         lives.push(LeaseLife::Fallen);
-        // No process outlives the boot that it was started in.
-        if file.lease.space.boot_id == identity::boot_id() && !host.is_known_fallen(file) {
+        // No process outlives the boot that it was started in. A lease that was given back while we looked needs no search.
+        if file.lease.space.boot_id == identity::boot_id() && !host.is_known_fallen(file) && !file.is_gone()? {
             unlocked.push(index);
         }
     }
@@ -84,7 +84,7 @@ pub(super) fn live_attempts(host: &HostFolder) -> Result<Vec<LiveAttempt>, ExecE
                 runner_pid: file.marks.last().map(|mark| mark.pid),
                 pids: Vec::new(),
             });
-        } else if file.is_locked()? || !host.is_known_fallen(&file) {
+        } else if file.is_locked()? || !(host.is_known_fallen(&file) || file.is_gone()?) {
             leaderless.push(file);
         }
     }
