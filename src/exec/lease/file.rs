@@ -103,7 +103,10 @@ impl LeaseFile {
 
     /// Whether the file has been removed since it was opened: its attempt is over, as only who knows that removes it.
     pub(crate) fn is_gone(&self) -> Result<bool, ExecError> {
-        let m = self.file.metadata().map_err(ExecError::io("look at", "lease", &self.path))?;
+        let m = self
+            .file
+            .metadata()
+            .map_err(ExecError::io("look at", "lease", &self.path))?;
         Ok(m.nlink() == 0)
     }
 
