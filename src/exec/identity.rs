@@ -1,7 +1,11 @@
 //! Who a process is, so that a pid that came back is never mistaken for the process that once had it.
 use std::{fs, os::unix::fs::MetadataExt, sync::OnceLock};
 
-use gpuyard_core::model::{Node, Owner, PidSpace, ProcessIdentity};
+use gpuyard_core::{
+    formats,
+    model::{Node, Owner, PidSpace, ProcessIdentity},
+    wire::Role,
+};
 
 use crate::proc;
 
@@ -86,4 +90,22 @@ pub fn is_alive(process: &ProcessIdentity) -> bool {
         && proc::stat(process.pid)
             .map(|found| found.is_some_and(|s| s.start_ticks == process.start_ticks && !s.is_dead()))
             .unwrap_or(true)
+}
+
+/// Which part of gpuyard this process is, of whatever root and user; `None` for anything else. Its command line tells,
+/// which a process can change: where the system shows us what it really runs (to root, and of our own processes), a
+/// stranger who calls itself ours is not believed.
+pub fn part_of_gpuyard(pid: i32) -> Option<Role> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let line = String::from_utf8_lossy(&line);
+    let part = formats::part_of_gpuyard(line.trim_end_matches('\0').split('\0'))?;
+    let runs = |pid: &str| fs::metadata(format!("/proc/{pid}/exe")).map(|m| (m.dev(), m.ino()));
+    let named_ours = || {
+        let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+        Some(program.file_name()?.to_string_lossy().starts_with("gpuyard"))
+    };
+    match (runs(&pid.to_string()), runs("self")) {
+        (Ok(its), Ok(ours)) if its != ours => named_ours().unwrap_or(true).then_some(part),
+        _ => Some(part),
+    }
 }

@@ -3,6 +3,7 @@ use std::{
     collections::HashSet,
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::Duration,
 };
 
 use gpuyard_core::model::ProcessIdentity;
@@ -10,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::{
-    identity,
+    clock, identity,
     proc::{self, Stat},
 };
 
@@ -63,7 +64,7 @@ impl Target {
     }
 
     /// Its start time.
-    pub(crate) fn start_ticks(&self) -> u64 {
+    pub fn start_ticks(&self) -> u64 {
         self.start_ticks
     }
 
@@ -112,6 +113,30 @@ impl AsFd for Target {
     /// Readable once the process has exited.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+/// Waits until all of these have exited, for so long at most.
+pub fn wait_for_exits(targets: &[&Target], patience: Duration) -> io::Result<()> {
+    let deadline = clock::mono().plus_millis(patience.as_millis() as u64);
+    loop {
+        let mut left: Vec<PollFd<'_>> = targets
+            .iter()
+            .filter(|target| !target.has_exited())
+            .map(|target| PollFd::new(&target.fd, PollFlags::IN))
+            .collect();
+        let millis = deadline.since(clock::mono());
+        if left.is_empty() || millis == 0 {
+            return Ok(());
+        }
+        let timeout = Timespec {
+            tv_sec: (millis / 1000) as i64,
+            tv_nsec: (millis % 1000 * 1_000_000) as i64,
+        };
+        match poll(&mut left, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
     }
 }
 

@@ -1,18 +1,44 @@
 //! What people want to know about a process on a GPU: whose, what, how long. Only processes that are asked for are
 //! looked at, and what does not change is read once.
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
-use gpuyard_core::model::{Bytes, Mono, Percent, Seconds};
+use gpuyard_core::{
+    model::{Bytes, Mono, Percent, Seconds, UniId},
+    wire::{Container, Multiplexer, Role, Terminal},
+};
 use nix::unistd::{SysconfVar, Uid, User, sysconf};
-use serde::Serialize;
 
-use crate::procfs::Proc;
+use crate::{
+    ancestry::{Ancestry, Forebear, joined, role},
+    container::container_of,
+    procfs::{Proc, Stat},
+    terminal::terminal_of,
+};
 
 /// CPU time is not compared over less: clock ticks are 10 ms, and the quotient would be noise.
 const SHORTEST_CPU_SPAN_MS: u64 = 200;
+/// A grandparent that dies tells nobody: where a process comes from is looked at again after so long.
+const ORIGIN_AGE_MS: u64 = 10_000;
+/// What an attempt's own cgroup is called begins so.
+const OWN_CGROUP: &str = "gpuyard-";
+
+/// Where a process comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// What it is itself.
+    pub role: Role,
+    /// The attempt whose cgroup it is in.
+    pub attempt: Option<UniId>,
+    /// The container that it is in.
+    pub container: Option<Container>,
+    /// The terminal session that it was started in, whose server lives.
+    pub terminal: Option<Terminal>,
+    /// Its parents, nearest first, up to the first that is more than any process.
+    pub ancestors: Vec<Arc<Forebear>>,
+}
 
 /// A process, as far as `/proc` tells. `None` is what cannot be told.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ProcessDetails {
     /// Login name, or the uid in digits.
     pub username: Option<String>,
@@ -26,10 +52,16 @@ pub struct ProcessDetails {
     pub host_memory: Bytes,
     /// Since it started.
     pub running_time: Seconds,
+    /// Where it comes from.
+    pub origin: Arc<Origin>,
 }
 
 struct Tracked {
     details: ProcessDetails,
+    /// The terminal that its environment names.
+    named_terminal: Option<Terminal>,
+    parent: i32,
+    origin_due: Mono,
     cpu_ticks: u64,
     looked_at: Mono,
     /// Asked for in this round.
@@ -41,6 +73,7 @@ pub struct DetailReader {
     proc: Proc,
     tracked: HashMap<(i32, u64), Tracked>,
     users: HashMap<u32, String>,
+    ancestry: Ancestry,
     ticks_per_second: f64,
     page: u64,
 }
@@ -53,6 +86,7 @@ impl DetailReader {
             proc: Proc::new(proc_root),
             tracked: HashMap::new(),
             users: HashMap::new(),
+            ancestry: Ancestry::default(),
             ticks_per_second: system(SysconfVar::CLK_TCK, 100) as f64,
             page: system(SysconfVar::PAGE_SIZE, 4096),
         }
@@ -72,6 +106,7 @@ impl DetailReader {
             }
         }
         self.tracked.retain(|_, tracked| std::mem::take(&mut tracked.wanted));
+        self.ancestry.tidy();
         found
     }
 
@@ -84,27 +119,26 @@ impl DetailReader {
             .get(&key)
             .is_some_and(|tracked| tracked.details.name == stat.comm);
         if !known {
-            let details = ProcessDetails {
-                username: self.proc.uid(pid).map(|uid| self.username(uid)),
-                command: self.proc.command_line(pid),
-                name: stat.comm,
-                cpu_percent: None,
-                host_memory: Bytes(0),
-                running_time: Seconds(0.0),
-            };
-            self.tracked.insert(
-                key,
-                Tracked {
-                    details,
-                    cpu_ticks: stat.cpu_ticks,
-                    looked_at: now,
-                    wanted: true,
-                },
-            );
+            let tracked = self.meet(pid, &stat, now);
+            self.tracked.insert(key, tracked);
         }
         let (page, hz) = (self.page, self.ticks_per_second);
         let tracked = self.tracked.get_mut(&key)?;
         tracked.wanted = true;
+        if tracked.parent != stat.parent || now >= tracked.origin_due {
+            let ancestors = self.ancestry.of(&stat, &mut self.proc);
+            tracked.parent = stat.parent;
+            tracked.origin_due = now.plus_millis(ORIGIN_AGE_MS);
+            let terminal = terminal(tracked.named_terminal.as_ref(), &ancestors, &mut self.proc);
+            let before = &tracked.details.origin;
+            if (&before.terminal, &before.ancestors) != (&terminal, &ancestors) {
+                tracked.details.origin = Arc::new(Origin {
+                    terminal,
+                    ancestors,
+                    ..Origin::clone(before)
+                });
+            }
+        }
         tracked.details.host_memory = Bytes(stat.rss_pages.saturating_mul(page));
         // Start time and `Mono` both count from boot, suspends included.
         tracked.details.running_time = Seconds((now.0 as f64 / 1000.0 - start_ticks as f64 / hz).max(0.0));
@@ -117,7 +151,42 @@ impl DetailReader {
         Some(tracked.details.clone())
     }
 
-    fn username(&mut self, uid: u32) -> String {
+    /// Reads what does not change, and where the process comes from.
+    fn meet(&mut self, pid: i32, stat: &Stat, now: Mono) -> Tracked {
+        let proc = &mut self.proc;
+        let arguments = proc.arguments(pid);
+        let named_terminal = proc.environ(pid).and_then(|(environ, _)| terminal_of(environ));
+        let cgroup = proc.cgroup(pid).unwrap_or_default();
+        let ancestors = self.ancestry.of(stat, proc);
+        let origin = Origin {
+            role: role(pid, &stat.comm, &arguments),
+            attempt: attempt_of(&cgroup),
+            container: container_of(&cgroup),
+            terminal: terminal(named_terminal.as_ref(), &ancestors, proc),
+            ancestors,
+        };
+        let uid = proc.uid(pid);
+        Tracked {
+            details: ProcessDetails {
+                username: uid.map(|uid| self.username(uid)),
+                name: stat.comm.clone(),
+                command: joined(&arguments),
+                cpu_percent: None,
+                host_memory: Bytes(0),
+                running_time: Seconds(0.0),
+                origin: Arc::new(origin),
+            },
+            named_terminal,
+            parent: stat.parent,
+            origin_due: now.plus_millis(ORIGIN_AGE_MS),
+            cpu_ticks: stat.cpu_ticks,
+            looked_at: now,
+            wanted: true,
+        }
+    }
+
+    /// The login name of a user, or its number in digits.
+    pub fn username(&mut self, uid: u32) -> String {
         let ask = || {
             User::from_uid(Uid::from_raw(uid))
                 .ok()
@@ -125,6 +194,48 @@ impl DetailReader {
                 .map_or_else(|| uid.to_string(), |user| user.name)
         };
         self.users.entry(uid).or_insert_with(ask).clone()
+    }
+}
+
+/// The attempt whose own cgroup this is, or is below.
+fn attempt_of(cgroup: &str) -> Option<UniId> {
+    let path = cgroup.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let id = path.split('/').find_map(|part| part.strip_prefix(OWN_CGROUP))?;
+    (!id.is_empty()).then(|| UniId(id.to_owned()))
+}
+
+/// The terminal session of a process. A parent that is a multiplexer's server is sure; without one (it went into the
+/// background, say) the environment is believed as long as that server lives. What a runner started has none: its
+/// environment names the terminal that the daemon was once started in.
+fn terminal(named: Option<&Terminal>, ancestors: &[Arc<Forebear>], proc: &mut Proc) -> Option<Terminal> {
+    let top = ancestors.last();
+    match top.filter(|top| top.role == Role::Terminal) {
+        Some(server) => {
+            let told = named.filter(|named| named.server_pid == server.pid).cloned();
+            Some(told.unwrap_or_else(|| Terminal {
+                kind: multiplexer(&server.name),
+                server_pid: server.pid,
+                session: None,
+                pane: None,
+                attach: None,
+            }))
+        }
+        None if top.is_some_and(|top| top.role == Role::Runner) => None,
+        None => {
+            let named = named?;
+            let server = proc.stat(named.server_pid)?;
+            let lives = role(named.server_pid, &server.comm, &[]) == Role::Terminal;
+            (lives && multiplexer(&server.comm) == named.kind).then(|| named.clone())
+        }
+    }
+}
+
+/// Which multiplexer a server of this name is.
+fn multiplexer(name: &str) -> Multiplexer {
+    if name.starts_with("tmux") {
+        Multiplexer::Tmux
+    } else {
+        Multiplexer::Screen
     }
 }
 

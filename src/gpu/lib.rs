@@ -4,7 +4,9 @@
 //! ask for, [`GpuReader`] keeps it on a thread of its own where a hanging driver harms nobody, [`Window`] turns
 //! snapshots into means and idle times, and [`Sampler`] does all of it at an interval for the daemon.
 mod amd;
+mod ancestry;
 mod auto;
+mod container;
 mod details;
 mod drm;
 mod error;
@@ -19,12 +21,14 @@ mod simulated;
 mod source;
 mod spec;
 mod sysfs;
+mod terminal;
 mod visible;
 mod window;
 
 pub use amd::AmdSource;
+pub use ancestry::Forebear;
 pub use auto::AutoSource;
-pub use details::{DetailReader, ProcessDetails};
+pub use details::{DetailReader, Origin, ProcessDetails};
 pub use error::SourceError;
 pub use host::{DiskUse, HostSample, HostSampler};
 pub use intel::IntelSource;

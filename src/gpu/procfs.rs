@@ -119,12 +119,21 @@ impl Proc {
         Some((bytes, uid))
     }
 
-    /// Arguments joined by spaces; `None` for what has none (kernel threads, zombies).
-    pub(crate) fn command_line(&mut self, pid: i32) -> Option<String> {
+    /// The command line, word by word; none for what has none (kernel threads, zombies).
+    pub(crate) fn arguments(&mut self, pid: i32) -> Vec<String> {
         let path = self.path(pid, "cmdline");
-        let text = self.text(&path)?;
-        let text = text.trim_end_matches('\0').replace('\0', " ");
-        (!text.is_empty()).then_some(text)
+        let text = self.text(&path).unwrap_or_default();
+        let text = text.trim_end_matches('\0');
+        if text.is_empty() {
+            return Vec::new();
+        }
+        text.split('\0').map(str::to_owned).collect()
+    }
+
+    /// `/proc/PID/cgroup`, which everyone may read.
+    pub(crate) fn cgroup(&mut self, pid: i32) -> Option<String> {
+        let path = self.path(pid, "cgroup");
+        self.text(&path)
     }
 
     /// `/proc/PID/fdinfo/N`.
@@ -249,7 +258,8 @@ mod tests {
         assert!(children.contains(&(child.id() as i32)));
         assert!(proc.stat(pid).unwrap().start_ticks > 0);
         assert_eq!(proc.uid(pid), Some(nix::unistd::getuid().as_raw()));
-        assert!(proc.command_line(pid).is_some());
+        assert!(!proc.arguments(pid).is_empty());
+        assert!(proc.cgroup(pid).is_some());
         assert!(proc.pid_max().unwrap() > 1);
         assert!(proc.host_memory().unwrap().total > 0);
         child.kill().unwrap();

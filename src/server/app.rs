@@ -10,7 +10,13 @@ use gpuyard_exec::{
 use gpuyard_store::{Root, audit::AuditLog};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::{error::ApiError, gpus::Gpus, guard::access::Guard, runs::Book, supervise::News};
+use crate::{
+    error::ApiError,
+    gpus::{Gpus, Tasks},
+    guard::access::Guard,
+    runs::Book,
+    supervise::News,
+};
 
 /// The daemon, as its handlers see it.
 pub(crate) struct App {
@@ -38,6 +44,15 @@ impl App {
     /// Who runs a command file, if anyone.
     pub(crate) fn holder(&self, key: ConfigKey) -> Result<Option<Holder>, ExecError> {
         Place::holder(&self.host, self.root.path(), &key.to_string())
+    }
+
+    /// The tasks that processes on GPUs may belong to.
+    pub(crate) fn tasks_on_gpus(&self) -> Result<Tasks, ApiError> {
+        if !self.gpus.is_used() {
+            return Ok(Tasks::none());
+        }
+        self.runs.refresh()?;
+        Ok(Tasks::look(&self.host, self.root.path(), &self.runs)?)
     }
 
     /// Does something that reads files or waits, off the thread that serves.

@@ -75,10 +75,30 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The processes on the GPUs. */
+        /** The processes on the GPUs, each once, with where it comes from and what would become of it. */
         get: operations["gpu_processes"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gpu/processes/kill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends processes on the GPUs, each named by pid and start time. Answers when they are gone, or when the time to wait is
+         *     over; every process that was named is in one of the two lists.
+         */
+        post: operations["gpu_kill"];
         delete?: never;
         options?: never;
         head?: never;
@@ -310,6 +330,29 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A process that a GPU process descends from. */
+        Ancestor: {
+            /** @description The command line. */
+            command: string | null;
+            /** @description The executable's name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Process id.
+             */
+            pid: number;
+            /** @description What it is. */
+            role: components["schemas"]["AncestorRole"];
+            /** @description Tells it from a later one with the same pid. */
+            start_time: string;
+            /** @description Whose. */
+            username: string | null;
+        };
+        /**
+         * @description What an ancestor of a process is.
+         * @enum {string}
+         */
+        AncestorRole: "process" | "terminal" | "login" | "container" | "runner" | "scheduler" | "daemon" | "init";
         /** @description Answer of `GET /api/auth/check`. */
         AuthCheck: {
             /** @description Whether callers must show the secret. */
@@ -355,6 +398,20 @@ export interface components {
              */
             memory_max: number | null;
         };
+        /** @description The container of a process. */
+        Container: {
+            /** @description Its id, or with LXC its name. */
+            id: string;
+            /** @description The uid of its pod, in Kubernetes. */
+            pod: string | null;
+            /** @description Who runs it. */
+            runtime: components["schemas"]["ContainerRuntime"];
+        };
+        /**
+         * @description Who runs a container.
+         * @enum {string}
+         */
+        ContainerRuntime: "docker" | "podman" | "containerd" | "kubernetes" | "lxc";
         /** @description CPUs. */
         CpuReport: {
             /**
@@ -364,6 +421,18 @@ export interface components {
             count: number | null;
             percent: components["schemas"]["Percent"] | null;
         };
+        /** @description What becomes of a process when it is to be ended here. */
+        Ending: {
+            /** @description In words, for what is not simply a signal. */
+            message: string | null;
+            /** @description How. */
+            way: components["schemas"]["EndingWay"];
+        };
+        /**
+         * @description How a process would be ended.
+         * @enum {string}
+         */
+        EndingWay: "signal" | "task" | "not_permitted" | "protected";
         /** @description Answer of a call that failed, whatever its status. */
         ErrorAnswer: {
             /** @description For programs: it stays the same in every language and version. */
@@ -412,6 +481,12 @@ export interface components {
             health: components["schemas"]["GpuHealth"];
             /**
              * Format: uint32
+             * @description Processes that the driver lists on it and that cannot be looked at from here (another container, or a `/proc` that
+             *     hides other users').
+             */
+            hidden_processes: number;
+            /**
+             * Format: uint32
              * @description Its place in the list.
              */
             index: number;
@@ -429,6 +504,12 @@ export interface components {
              * @description °C.
              */
             temperature: number | null;
+            /**
+             * Format: uint32
+             * @description Where the driver keeps no list of its own: processes of this machine whose open files may not be read. Any of them
+             *     may use it.
+             */
+            unseen_processes: number;
             /** @description How busy it is. */
             utilization: components["schemas"]["Utilization"];
             /** @description Its identity. */
@@ -451,17 +532,75 @@ export interface components {
             /** @enum {string} */
             state: "unreadable";
         };
-        /** @description Answer of `GET /api/gpu/processes`. */
-        GpuProcesses: {
+        /** @description A GPU process, once, with all its GPUs. */
+        GpuProcessEntry: {
+            /**
+             * @description Its parent, the parent's parent and so on, up to the session, terminal, container or task that it came from. Empty
+             *     where they may not be seen.
+             */
+            ancestors: components["schemas"]["Ancestor"][];
+            /** @description The command line. */
+            command: string | null;
+            container: components["schemas"]["Container"] | null;
+            cpu_percent: components["schemas"]["Percent"] | null;
+            /** @description What becomes of it when it is to be ended here. */
+            ending: components["schemas"]["Ending"];
             /**
              * Format: uint32
-             * @description Entries that follow.
+             * @description The first of its GPUs.
+             */
+            gpu_index: number;
+            gpu_memory: components["schemas"]["Bytes"] | null;
+            /** @description For people. */
+            gpu_memory_human: string | null;
+            gpu_sm_utilization: components["schemas"]["Percent"] | null;
+            /** @description What it has of each of its GPUs, in index order; at least one. */
+            gpus: components["schemas"]["GpuShare"][];
+            host_memory: components["schemas"]["Bytes"] | null;
+            /** @description For people. */
+            host_memory_human: string | null;
+            /** @description The executable's name. */
+            name: string | null;
+            /**
+             * Format: int32
+             * @description Process id.
+             */
+            pid: number;
+            running_time: components["schemas"]["Seconds"] | null;
+            /**
+             * @description Tells this process from a later one with the same pid. Opaque: compare it, do not read it; it is sent back to end
+             *     the process.
+             */
+            start_time: string;
+            task: components["schemas"]["TaskRef"] | null;
+            terminal: components["schemas"]["Terminal"] | null;
+            /** @description Whose. */
+            username: string | null;
+            /** @description That GPU's maker. */
+            vendor: components["schemas"]["Vendor"];
+        };
+        /** @description Answer of `GET /api/gpu/processes`. */
+        GpuProcesses: {
+            /** @description Whether GPUs are there and have been read. */
+            available: boolean;
+            /**
+             * Format: uint32
+             * @description Processes that follow.
              */
             count: number;
             /** @description The makers of the GPUs found, with commas between; `null` where there are none. */
             gpu_type: string | null;
-            /** @description One entry for each process on each GPU. */
-            processes: components["schemas"]["ProcessEntry"][];
+            /** @description Those that may not be seen. */
+            hidden: components["schemas"]["Hidden"];
+            /** @description Why there is nothing, or why what follows is old; `null` when all is well. */
+            message: string | null;
+            /**
+             * Format: uint32
+             * @description How many may be ended in one call.
+             */
+            most_at_once: number;
+            /** @description One entry a process, by GPU and pid. */
+            processes: components["schemas"]["GpuProcessEntry"][];
             /** @description True. */
             success: boolean;
         };
@@ -512,8 +651,31 @@ export interface components {
              */
             total_processes: number;
         };
+        /** @description What a process has of one GPU. */
+        GpuShare: {
+            /**
+             * Format: uint32
+             * @description Which GPU.
+             */
+            gpu_index: number;
+            gpu_memory: components["schemas"]["Bytes"] | null;
+            /** @description For people. */
+            gpu_memory_human: string | null;
+            gpu_sm_utilization: components["schemas"]["Percent"] | null;
+            /** @description Its identity. */
+            uuid: components["schemas"]["GpuUuid"];
+            /** @description Its maker. */
+            vendor: components["schemas"]["Vendor"];
+            /** @description What the process does there. */
+            work: components["schemas"]["GpuWork"];
+        };
         /** @description A GPU's identity: NVML's UUID, or a PCI address where a vendor has none. Never its index, which may change. */
         GpuUuid: string;
+        /**
+         * @description What a process does on a GPU.
+         * @enum {string}
+         */
+        GpuWork: "compute" | "graphics" | "both";
         /** @description Answer of `GET /api/health`: open to everyone, so it says nothing about the machine. */
         Health: {
             /** @description The API's version; it changes when an answer changes in a way that programs would trip over. */
@@ -522,6 +684,23 @@ export interface components {
             status: string;
             /** @description The program's version. */
             version: string;
+        };
+        /** @description GPU processes that may not be seen. */
+        Hidden: {
+            /**
+             * Format: uint32
+             * @description Listed by a driver, and not to be looked at from here; on several GPUs, one counts for each.
+             */
+            count: number;
+            /** @description In words; `null` where nothing is hidden. */
+            message: string | null;
+            /** @description GPUs whose processes cannot be listed at all. */
+            unlisted_gpus: number[];
+            /**
+             * Format: uint32
+             * @description Processes of this machine that may use a GPU whose driver keeps no list.
+             */
+            unseen: number;
         };
         /** @description The machine. */
         HostReport: {
@@ -535,6 +714,57 @@ export interface components {
             memory: components["schemas"]["Usage"] | null;
             swap: components["schemas"]["Usage"] | null;
         };
+        /** @description Answer of a kill: every process that was asked for is in one of the two lists. */
+        KillAnswer: {
+            /** @description The others. */
+            failed: components["schemas"]["NotKilled"][];
+            /** @description Those. */
+            killed: components["schemas"]["Killed"][];
+            /** @description In words, of all together. */
+            message: string;
+            /** @description All of them have ended, or are being ended. */
+            success: boolean;
+        };
+        /** @description Body of a kill. */
+        KillRequest: {
+            /** @description At least one, at most `KillRequest::MOST`; one that is named twice counts once. */
+            processes: components["schemas"]["ProcessName"][];
+            /** @description `TERM` where it is not said. */
+            signal?: components["schemas"]["KillSignal"];
+            /**
+             * Format: double
+             * @description Seconds to wait for them to be gone, 0 to 30.
+             */
+            wait?: number;
+        };
+        /**
+         * @description How a process is told.
+         * @enum {string}
+         */
+        KillSignal: "TERM" | "KILL";
+        /** @description What became of a process that was ended, or whose end is under way. */
+        Killed: {
+            /**
+             * @description `ended`: it is gone; `task_stopped`: its task was stopped by its scheduler, and it is gone; `task_stopping`: its
+             *     scheduler is stopping it, and ends it with KILL after the task's grace.
+             */
+            code: components["schemas"]["KilledCode"];
+            /** @description In words. */
+            message: string;
+            /**
+             * Format: int32
+             * @description Process id.
+             */
+            pid: number;
+            /** @description As it was asked for. */
+            start_time: string;
+            task: components["schemas"]["TaskRef"] | null;
+        };
+        /**
+         * @description See `Killed::code`.
+         * @enum {string}
+         */
+        KilledCode: "ended" | "task_stopped" | "task_stopping";
         /** @description An attempt that has been begun and has not ended, as far as is known. */
         LiveAttempt: {
             /** @description Its folder, below the root: `logs/tasks/…`. */
@@ -621,6 +851,25 @@ export interface components {
             /** @description `/etc/machine-id`, or another id that is stable on this machine. */
             machine_id: string;
         };
+        /** @description A process that was not ended. */
+        NotKilled: {
+            /** @description Why. */
+            code: components["schemas"]["NotKilledCode"];
+            /** @description In words. */
+            message: string;
+            /**
+             * Format: int32
+             * @description Process id.
+             */
+            pid: number;
+            /** @description As it was asked for. */
+            start_time: string;
+        };
+        /**
+         * @description Why a process was not ended.
+         * @enum {string}
+         */
+        NotKilledCode: "gone" | "reused" | "still_there" | "not_permitted" | "not_a_gpu_process" | "never_this" | "daemon" | "scheduler" | "runner" | "others_task" | "task_refused" | "failed";
         /**
          * @description What a failed task means for its queue.
          * @enum {string}
@@ -689,6 +938,7 @@ export interface components {
         ProcessEntry: {
             /** @description The command line. */
             command: string | null;
+            container: components["schemas"]["Container"] | null;
             cpu_percent: components["schemas"]["Percent"] | null;
             /**
              * Format: uint32
@@ -711,10 +961,13 @@ export interface components {
             /** @description Tells this process from a later one with the same pid. Opaque: compare it, do not read it. */
             start_time: string;
             task: components["schemas"]["TaskRef"] | null;
+            terminal: components["schemas"]["Terminal"] | null;
             /** @description Whose. */
             username: string | null;
             /** @description The GPU's maker. */
             vendor: components["schemas"]["Vendor"];
+            /** @description What it does there. */
+            work: components["schemas"]["GpuWork"];
         };
         /** @description A process that can never be mistaken for another one, though pids come back. */
         ProcessIdentity: components["schemas"]["PidSpace"] & {
@@ -728,6 +981,16 @@ export interface components {
              * @description Field 22 of `/proc/PID/stat`: clock ticks from boot to the process's start.
              */
             start_ticks: number;
+        };
+        /** @description A process, so that no later one with its pid can be meant. */
+        ProcessName: {
+            /**
+             * Format: int32
+             * @description Process id.
+             */
+            pid: number;
+            /** @description As `/api/gpu/processes` has it. */
+            start_time: string;
         };
         /** @description One queue of a run. */
         Queue: {
@@ -1281,22 +1544,24 @@ export interface components {
         };
         /** @description A task's stable id: it stays with the task through every edit of its command file. */
         TaskId: string;
-        /** @description The task behind a process. */
+        /** @description The task behind a process. A task of this root can be stopped here; one of another root is told for what it is. */
         TaskRef: {
             /**
              * Format: uint32
-             * @description From 0.
+             * @description From 0; `null` for an ad-hoc task.
              */
-            config_index: number;
-            /** @description Single or multi. */
-            mode: components["schemas"]["Mode"];
+            config_index: number | null;
+            mode: components["schemas"]["Mode"] | null;
+            /** @description The user of that gpuyard; `null`: the daemon's own. */
+            owner: string | null;
             /**
              * Format: uint32
-             * @description Its place in the queue, from 0.
+             * @description Its place in the queue, from 0; `null` where the queue is.
              */
-            process_index: number;
-            /** @description Its queue. */
-            queue_id: components["schemas"]["QueueId"];
+            process_index: number | null;
+            queue_id: components["schemas"]["QueueId"] | null;
+            /** @description The root folder of the gpuyard that it belongs to; `null`: this one. */
+            root: string | null;
             /** @description Its run. */
             run_id: components["schemas"]["RunId"];
             /** @description The task. */
@@ -1309,6 +1574,27 @@ export interface components {
          * @enum {string}
          */
         TaskState: "pending" | "running" | "retrying" | "completed" | "failed" | "stopped" | "skipped";
+        /** @description The session of a terminal multiplexer that a process was started in. */
+        Terminal: {
+            /** @description What its owner types to look into it; `null` where the session is not known. */
+            attach: string | null;
+            /** @description Which. */
+            kind: components["schemas"]["TerminalKind"];
+            /** @description tmux: the pane (`%7`). */
+            pane: string | null;
+            /**
+             * Format: int32
+             * @description Its server, which lives.
+             */
+            server_pid: number;
+            /** @description How it calls the session (tmux: `$3`, screen: `12345.train`); `null` where the process's environment may not be read. */
+            session: string | null;
+        };
+        /**
+         * @description A terminal multiplexer.
+         * @enum {string}
+         */
+        TerminalKind: "tmux" | "screen";
         /** @description One attempt's id, unique on every host and for ever: what `{uni_id}` becomes, and the key in `GPUYARD_UNI_ID`. */
         UniId: string;
         /** @description How much of something is in use. */
@@ -1571,6 +1857,37 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    gpu_kill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KillRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KillAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
             429: components["responses"]["SlowDown"];
             503: components["responses"]["Unavailable"];
         };

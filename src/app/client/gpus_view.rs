@@ -171,13 +171,15 @@ mod tests {
             "power": {"draw": 301.4, "limit": 450.0, "draw_human": null, "limit_human": null}, "fan_speed": null,
             "clocks": {"graphics": null, "graphics_max": null, "memory": null, "memory_max": null},
             "pcie": {"bus_id": null, "generation": null, "width": null}, "driver_version": null, "processes": processes,
+            "hidden_processes": 0, "unseen_processes": 0,
         })
     }
 
     fn process(pid: i32, memory: u64) -> Value {
         json!({
             "pid": pid, "start_time": "1", "gpu_index": 0, "vendor": "nvidia", "username": "李雷", "name": "python", "command": null,
-            "gpu_memory": memory, "gpu_memory_human": null, "gpu_sm_utilization": null, "cpu_percent": null, "host_memory": null, "running_time": null, "task": null,
+            "gpu_memory": memory, "gpu_memory_human": null, "gpu_sm_utilization": null, "cpu_percent": null, "host_memory": null, "running_time": null,
+            "work": "compute", "container": null, "terminal": null, "task": null,
         })
     }
 

@@ -51,8 +51,9 @@ pub struct Memory {
 }
 
 /// What a process does on a GPU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = GpuWork)]
 pub enum Work {
     /// CUDA, ROCm, Level Zero.
     Compute,

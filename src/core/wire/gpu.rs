@@ -1,11 +1,12 @@
-//! `/api/gpu`, `/api/gpu/processes`, `/api/gpu/state`: the field names of the seed, with what it lacked.
+//! `/api/gpu`, `/api/gpu/state`: the field names of the seed, with what it lacked.
 //!
 //! What a GPU or a host cannot report is `null`, never 0. Memory is bytes, with `*_human` beside it.
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::model::{Bytes, GpuUuid, Health, Mode, Percent, QueueId, RunId, Seconds, TaskId, UniId, Vendor};
+use super::ProcessEntry;
+use crate::model::{Bytes, GpuUuid, Health, Percent, Seconds, Vendor};
 
 /// Answer of `GET /api/gpu`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -128,6 +129,12 @@ pub struct GpuEntry {
     pub driver_version: Option<String>,
     /// Processes on it; `None` where they cannot be listed.
     pub processes: Option<Vec<ProcessEntry>>,
+    /// Processes that the driver lists on it and that cannot be looked at from here (another container, or a `/proc` that
+    /// hides other users').
+    pub hidden_processes: u32,
+    /// Where the driver keeps no list of its own: processes of this machine whose open files may not be read. Any of them
+    /// may use it.
+    pub unseen_processes: u32,
 }
 
 /// How busy a GPU is.
@@ -174,71 +181,6 @@ pub struct Pcie {
     pub generation: Option<u32>,
     /// Lanes now.
     pub width: Option<u32>,
-}
-
-/// A process on one GPU.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ProcessEntry {
-    /// Process id.
-    pub pid: i32,
-    /// Tells this process from a later one with the same pid. Opaque: compare it, do not read it.
-    pub start_time: String,
-    /// Which GPU.
-    pub gpu_index: u32,
-    /// The GPU's maker.
-    pub vendor: Vendor,
-    /// Whose.
-    pub username: Option<String>,
-    /// The executable's name.
-    pub name: Option<String>,
-    /// The command line.
-    pub command: Option<String>,
-    /// GPU memory.
-    pub gpu_memory: Option<Bytes>,
-    /// For people.
-    pub gpu_memory_human: Option<String>,
-    /// Share of the SMs.
-    pub gpu_sm_utilization: Option<Percent>,
-    /// Of one CPU.
-    pub cpu_percent: Option<Percent>,
-    /// Resident memory.
-    pub host_memory: Option<Bytes>,
-    /// Since it started.
-    pub running_time: Option<Seconds>,
-    /// The task that it belongs to; `None` for what gpuyard did not start, or started from another root.
-    pub task: Option<TaskRef>,
-}
-
-/// The task behind a process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct TaskRef {
-    /// Single or multi.
-    pub mode: Mode,
-    /// From 0.
-    pub config_index: u32,
-    /// Its run.
-    pub run_id: RunId,
-    /// Its queue.
-    pub queue_id: QueueId,
-    /// The task.
-    pub task_id: TaskId,
-    /// Its place in the queue, from 0.
-    pub process_index: u32,
-    /// The attempt.
-    pub uni_id: UniId,
-}
-
-/// Answer of `GET /api/gpu/processes`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct GpuProcesses {
-    /// True.
-    pub success: bool,
-    /// The makers of the GPUs found, with commas between; `None` where there are none.
-    pub gpu_type: Option<String>,
-    /// Entries that follow.
-    pub count: u32,
-    /// One entry for each process on each GPU.
-    pub processes: Vec<ProcessEntry>,
 }
 
 /// Answer of `GET /api/gpu/state`.

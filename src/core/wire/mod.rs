@@ -3,6 +3,8 @@ mod auth;
 mod control;
 mod error;
 mod gpu;
+mod gpu_process;
+mod kill;
 mod log;
 mod scheduler;
 
@@ -10,5 +12,7 @@ pub use auth::*;
 pub use control::*;
 pub use error::*;
 pub use gpu::*;
+pub use gpu_process::*;
+pub use kill::*;
 pub use log::*;
 pub use scheduler::*;

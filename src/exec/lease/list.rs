@@ -3,7 +3,7 @@ use std::{fs, path::Path};
 
 use gpuyard_core::model::{Lease, LiveAttempt};
 
-use super::{HeldLease, LEASE_SUFFIX, LeaseFile, LeaseLife, Trace, find};
+use super::{HeldLease, KnownAttempt, LEASE_SUFFIX, LeaseFile, LeaseLife, Trace, find};
 use crate::{ExecError, cgroup, host::HostFolder, identity};
 
 /// The lease files of the host, read.
@@ -33,12 +33,26 @@ pub(super) fn leases(host: &HostFolder, wanted: impl Fn(&Lease) -> bool) -> Resu
         .into_iter()
         .zip(lives)
         .map(|(file, life)| {
-            // Anybody can write anything into a file; whose file it is, is the system's word.
-            let mut lease = file.lease;
-            lease.owner.uid = file.uid;
+            let lease = owned(file);
             HeldLease { lease, life }
         })
         .collect())
+}
+
+/// Anybody can write anything into a file; whose file it is, is the system's word.
+fn owned(file: LeaseFile) -> Lease {
+    let mut lease = file.lease;
+    lease.owner.uid = file.uid;
+    lease
+}
+
+/// Every attempt that has a lease file, and its runners.
+pub(super) fn known(host: &HostFolder) -> Result<Vec<KnownAttempt>, ExecError> {
+    let known = files(host)?.into_iter().map(|file| KnownAttempt {
+        runners: file.marks.iter().map(|mark| (mark.pid, mark.start_ticks)).collect(),
+        lease: owned(file),
+    });
+    Ok(known.collect())
 }
 
 /// Whether each of them still holds.

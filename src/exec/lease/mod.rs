@@ -49,6 +49,15 @@ pub struct HeldLease {
     pub life: LeaseLife,
 }
 
+/// An attempt as its lease file tells of it; whether it lives is not asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownAttempt {
+    /// Its lease.
+    pub lease: Lease,
+    /// Pid and start time of each runner that it has had.
+    pub runners: Vec<(i32, u64)>,
+}
+
 impl HeldLease {
     /// Whether it still keeps its GPUs.
     pub fn is_live(&self) -> bool {
@@ -61,6 +70,12 @@ impl HostFolder {
     /// free while its file is there, which means that its runner was killed.
     pub fn leases(&self) -> Result<Vec<HeldLease>, ExecError> {
         list::leases(self, |_| true)
+    }
+
+    /// All attempts of this host that have a lease file, those of other users as well. Neither locks nor `/proc` are
+    /// looked at: whoever has a process in hand learns from this whose it is.
+    pub fn known_attempts(&self) -> Result<Vec<KnownAttempt>, ExecError> {
+        list::known(self)
     }
 
     /// Takes a lease: all its claims or none.

@@ -1,20 +1,28 @@
 //! `/api/gpu*`: the GPUs, what runs on them, and how reading them goes.
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use gpuyard_core::{
     model::Lang,
-    wire::{GpuProcesses, GpuReport, SamplerReport},
+    wire::{GpuProcesses, GpuReport, KillAnswer, KillRequest, ProcessName, SamplerReport},
 };
+use serde_json::{Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{app::App, error::ApiError};
+use crate::{
+    app::App,
+    audit::Caller,
+    error::ApiError,
+    extract::Body,
+    gpus::{Outcome, parse_start_time},
+};
 
 /// The paths of this file.
 pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(report))
         .routes(routes!(processes))
+        .routes(routes!(kill))
         .routes(routes!(state))
 }
 
@@ -22,28 +30,101 @@ pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
 #[utoipa::path(get, path = "/api/gpu", responses((status = 200, body = GpuReport)))]
 async fn report(State(app): State<Arc<App>>, Extension(lang): Extension<Lang>) -> Result<Json<GpuReport>, ApiError> {
     app.gpus.first_reading().await;
-    let report = move |app: &Arc<App>| {
-        app.runs.refresh()?;
-        Ok(app.gpus.report(&|uni_id| app.runs.task_of_attempt(uni_id), lang))
-    };
+    let report = move |app: &Arc<App>| Ok(app.gpus.report(&app.tasks_on_gpus()?, lang));
     app.blocking(report).await.map(Json)
 }
 
-/// The processes on the GPUs.
+/// The processes on the GPUs, each once, with where it comes from and what would become of it.
 #[utoipa::path(get, path = "/api/gpu/processes", responses((status = 200, body = GpuProcesses)))]
-async fn processes(State(app): State<Arc<App>>) -> Result<Json<GpuProcesses>, ApiError> {
+async fn processes(
+    State(app): State<Arc<App>>,
+    Extension(lang): Extension<Lang>,
+) -> Result<Json<GpuProcesses>, ApiError> {
     app.gpus.first_reading().await;
-    let read = |app: &Arc<App>| {
-        app.runs.refresh()?;
-        Ok(app.gpus.processes(&|uni_id| app.runs.task_of_attempt(uni_id)))
+    let read = move |app: &Arc<App>| Ok(app.gpus.processes(&app.tasks_on_gpus()?, lang));
+    app.blocking(read).await.map(Json)
+}
+
+/// Ends processes on the GPUs, each named by pid and start time. Answers when they are gone, or when the time to wait is
+/// over; every process that was named is in one of the two lists.
+#[utoipa::path(
+    post, path = "/api/gpu/processes/kill", request_body = KillRequest, responses((status = 200, body = KillAnswer)),
+)]
+async fn kill(
+    State(app): State<Arc<App>>,
+    Extension(lang): Extension<Lang>,
+    caller: Caller,
+    Body(request): Body<KillRequest>,
+) -> Result<Json<KillAnswer>, ApiError> {
+    check(&request)?;
+    app.gpus.first_reading().await;
+    app.gpus.catch_up(&request).await;
+    if app.gpus.sampling().last_sample.is_none() {
+        return Err(ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "gpus_unreadable",
+            "the GPUs cannot be read, so nobody can tell which processes are on them",
+            "无法读取显卡，因此无法判断哪些进程在使用显卡",
+        ));
+    }
+    let end = move |app: &Arc<App>| {
+        let note = |process: &ProcessName, outcome: &Outcome| {
+            let (code, task) = match &outcome.result {
+                Ok(killed) => (
+                    json!(killed.code),
+                    json!(killed.task.as_ref().map(|task| &task.task_id)),
+                ),
+                Err(not) => (json!(not.code), Value::Null),
+            };
+            let line = json!({
+                "what": "end a GPU process",
+                "pid": process.pid,
+                "start_time": process.start_time,
+                "user": outcome.username,
+                "name": outcome.name,
+                "signal": request.signal,
+                "task": task,
+                "code": code,
+            });
+            caller.note(app, line);
+        };
+        Ok(app.gpus.end(&request, &app.tasks_on_gpus()?, &app.host, lang, note))
     };
-    let (gpu_type, processes) = app.blocking(read).await?;
-    Ok(Json(GpuProcesses {
-        success: true,
-        gpu_type,
-        count: processes.len() as u32,
-        processes,
-    }))
+    app.blocking(end).await.map(Json)
+}
+
+fn check(request: &KillRequest) -> Result<(), ApiError> {
+    let (count, most) = (request.processes.len(), KillRequest::MOST);
+    if count == 0 || count > most {
+        return Err(ApiError::field(
+            "processes",
+            "range",
+            format!("1 to {most} processes at once, not {count}"),
+            format!("一次可结束 1 到 {most} 个进程，而不是 {count} 个"),
+        ));
+    }
+    if !(0.0..=KillRequest::LONGEST_WAIT).contains(&request.wait) {
+        let most = KillRequest::LONGEST_WAIT;
+        return Err(ApiError::field(
+            "wait",
+            "range",
+            format!("0 to {most} seconds"),
+            format!("0 到 {most} 秒"),
+        ));
+    }
+    let wrong = request
+        .processes
+        .iter()
+        .position(|name| parse_start_time(&name.start_time).is_none());
+    match wrong {
+        Some(at) => Err(ApiError::field(
+            &format!("processes.{at}.start_time"),
+            "format",
+            "a start time as /api/gpu/processes tells it",
+            "应为 /api/gpu/processes 给出的启动时间",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// How sampling goes.

@@ -1,9 +1,13 @@
 //! The GPUs as the API shows them: one sampler for all callers, and process details read only when someone looks.
+mod kill;
+mod listing;
 mod once;
 mod report;
+mod stop_task;
+mod tasks;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -12,15 +16,19 @@ use std::{
 };
 
 use gpuyard_core::{
-    model::{Lang, Now, Seconds, UniId},
-    wire::{GpuReport, ProcessEntry, SamplerReport, TaskRef},
+    model::{Lang, Now, Seconds},
+    wire::{GpuProcesses, GpuReport, KillAnswer, KillRequest, ProcessName, Role, SamplerReport},
 };
-use gpuyard_exec::{clock, identity};
-use gpuyard_gpu::{DetailReader, GpuReader, HostSampler, Sampler};
+use gpuyard_exec::{clock, host::HostFolder, identity};
+use gpuyard_gpu::{DetailReader, GpuReader, HostSampler, Sampler, SamplerState};
 use tokio::sync::watch;
 
+use kill::{Listed, Victims};
+pub(crate) use kill::{Outcome, parse_start_time};
+use listing::Listing;
 pub use once::look_at_gpus;
-use report::{Facts, processes, sampler, whole};
+use report::{Facts, sampler, whole};
+pub(crate) use tasks::Tasks;
 
 /// For the first reading to arrive, when someone asks before it has: an NVML without persistence mode takes 1.5 s.
 const FIRST_READING: Duration = Duration::from_secs(3);
@@ -46,14 +54,14 @@ impl Gpus {
         let host = Arc::new(Mutex::new(HostSampler::new()));
         let (theirs, place) = (Arc::clone(&host), root.clone());
         let count = AtomicU64::new(0);
-        let notify = move |state: &gpuyard_gpu::SamplerState| {
+        let notify = move |state: &SamplerState| {
             told.send_replace(state.readings);
             if count.fetch_add(1, Ordering::Relaxed).is_multiple_of(HOST_EVERY) {
                 lock(&theirs).sample(&place);
             }
         };
         let sampler = Sampler::spawn(reader, interval, clock::now, notify)?;
-        let details = Mutex::new(DetailReader::new(std::path::Path::new("/proc")));
+        let details = Mutex::new(DetailReader::new(Path::new("/proc")));
         let boot = identity::boot_id().chars().take(8).collect();
         Ok(Gpus {
             sampler,
@@ -73,52 +81,137 @@ impl Gpus {
     }
 
     /// Everything, for `/api/gpu`. Reads `/proc`, so not on the thread that serves.
-    pub(crate) fn report(&self, task: &dyn Fn(&UniId) -> Option<TaskRef>, lang: Lang) -> GpuReport {
+    pub(crate) fn report(&self, tasks: &Tasks, lang: Lang) -> GpuReport {
         let now = clock::now();
         let state = self.sampler.state();
         let host = lock(&self.host).sample(&self.root);
-        let details = self.details(&state, now);
-        whole(
-            &state,
-            &host,
-            &Facts {
-                details: &details,
-                task,
-                boot: &self.boot,
-                now,
-            },
-            lang,
-        )
+        let details = named(&state, &mut lock(&self.details), now);
+        let facts = Facts {
+            details: &details,
+            tasks,
+            boot: &self.boot,
+            now,
+        };
+        whole(&state, &host, &facts, lang)
     }
 
-    /// Every process on every GPU.
-    pub(crate) fn processes(&self, task: &dyn Fn(&UniId) -> Option<TaskRef>) -> (Option<String>, Vec<ProcessEntry>) {
+    /// Every process on every GPU. Reads `/proc` too.
+    pub(crate) fn processes(&self, tasks: &Tasks, lang: Lang) -> GpuProcesses {
         let now = clock::now();
         let state = self.sampler.state();
-        let details = self.details(&state, now);
-        processes(
-            &state,
-            &Facts {
-                details: &details,
-                task,
-                boot: &self.boot,
-                now,
-            },
-        )
+        let mut reader = lock(&self.details);
+        let details = named(&state, &mut reader, now);
+        let facts = Facts {
+            details: &details,
+            tasks,
+            boot: &self.boot,
+            now,
+        };
+        let listing = Listing {
+            facts: &facts,
+            username: &mut |uid| reader.username(uid),
+            lang,
+        };
+        listing.whole(&state)
+    }
+
+    /// Makes sure that these processes have been looked for since they came onto a GPU: what the last reading does not
+    /// list is read for once more.
+    pub(crate) async fn catch_up(&self, request: &KillRequest) {
+        let state = self.sampler.state();
+        let known = |name: &ProcessName| {
+            let gpus = state.latest.iter().flat_map(|snapshot| &snapshot.gpus);
+            let mut listed = gpus.flat_map(|gpu| gpu.processes.iter().flatten());
+            listed.any(|process| process.pid == name.pid)
+        };
+        if request.processes.iter().all(known) {
+            return;
+        }
+        let mut readings = self.readings.clone();
+        let before = *readings.borrow_and_update();
+        self.sampler.hurry();
+        // Too long: what is known then decides.
+        let _ = tokio::time::timeout(FIRST_READING, readings.wait_for(|&count| count > before)).await;
+    }
+
+    /// Ends GPU processes. Waits for them, so not on the thread that serves.
+    pub(crate) fn end(
+        &self,
+        request: &KillRequest,
+        tasks: &Tasks,
+        host: &HostFolder,
+        lang: Lang,
+        each: impl FnMut(&ProcessName, &Outcome),
+    ) -> KillAnswer {
+        let now = clock::now();
+        let state = self.sampler.state();
+        let details = named(&state, &mut lock(&self.details), now);
+        let facts = Facts {
+            details: &details,
+            tasks,
+            boot: &self.boot,
+            now,
+        };
+        let answer = end(request, &state, &facts, (host, &self.root), lang, each);
+        self.sampler.hurry();
+        answer
+    }
+
+    /// Whether anything is on a GPU.
+    pub(crate) fn is_used(&self) -> bool {
+        let state = self.sampler.state();
+        let mut gpus = state.latest.iter().flat_map(|snapshot| &snapshot.gpus);
+        gpus.any(|gpu| gpu.processes.as_ref().is_some_and(|all| !all.is_empty()))
     }
 
     /// How sampling goes.
     pub(crate) fn sampling(&self) -> SamplerReport {
         sampler(&self.sampler.state(), clock::now())
     }
+}
 
-    fn details(&self, state: &gpuyard_gpu::SamplerState, now: Now) -> report::Details {
+/// Ends processes that a snapshot lists, and tells of each what became of it.
+fn end(
+    request: &KillRequest,
+    state: &SamplerState,
+    facts: &Facts<'_>,
+    (host, root): (&HostFolder, &Path),
+    lang: Lang,
+    mut each: impl FnMut(&ProcessName, &Outcome),
+) -> KillAnswer {
+    let listed = |pid: i32, start_ticks: u64| {
         let gpus = state.latest.iter().flat_map(|snapshot| &snapshot.gpus);
-        let listed = gpus.flat_map(|gpu| gpu.processes.iter().flatten());
-        // A process on several GPUs is looked at once.
-        let named: std::collections::BTreeSet<_> = listed.map(|process| (process.pid, process.start_ticks)).collect();
-        lock(&self.details).read(named, now.mono)
+        let mut all = gpus.flat_map(|gpu| gpu.processes.iter().flatten());
+        let process = all.find(|process| (process.pid, process.start_ticks) == (pid, start_ticks))?;
+        let details = facts.of(process);
+        let origin = details.map(|details| &*details.origin);
+        Some(Listed {
+            role: origin.map_or(Role::Process, |origin| origin.role),
+            task: facts.tasks.of(process, origin).cloned(),
+            username: facts.username(process),
+            name: details.map(|details| details.name.clone()),
+        })
+    };
+    let victims = Victims {
+        listed: &listed,
+        stop_task: &|task| stop_task::stop_task(host, root, task, lang),
+        boot: facts.boot,
+        lang,
+    };
+    let outcomes = victims.end(request);
+    for outcome in &outcomes {
+        each(&outcome.process(), outcome);
     }
+    victims.answer(outcomes)
+}
+
+/// Details of what a snapshot lists.
+fn named(state: &SamplerState, reader: &mut DetailReader, now: Now) -> report::Details {
+    let gpus = state.latest.iter().flat_map(|snapshot| &snapshot.gpus);
+    let listed = gpus.flat_map(|gpu| gpu.processes.iter().flatten());
+    // A process on several GPUs is looked at once.
+    let named: std::collections::BTreeSet<_> = listed.map(|process| (process.pid, process.start_ticks)).collect();
+    reader.read(named, now.mono)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

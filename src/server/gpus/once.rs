@@ -8,7 +8,11 @@ use gpuyard_core::{
 use gpuyard_exec::{clock, identity};
 use gpuyard_gpu::{DetailReader, GpuReader, GpuSource, HostSampler, SamplerState};
 
-use super::report::{Facts, whole};
+use super::{
+    named,
+    report::{Facts, whole},
+    tasks::Tasks,
+};
 
 /// A driver that takes longer is taken for hung.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,12 +26,6 @@ pub fn look_at_gpus(source: Box<dyn GpuSource>, root: &Path, lang: Lang) -> GpuR
         Ok(snapshot) => (Some(snapshot), None),
         Err(error) => (None, Some(error)),
     };
-    let gpus = latest.iter().flat_map(|snapshot| &snapshot.gpus);
-    let named = gpus
-        .flat_map(|gpu| gpu.processes.iter().flatten())
-        .map(|process| (process.pid, process.start_ticks));
-    let named: std::collections::BTreeSet<_> = named.collect();
-    let details = DetailReader::new(Path::new("/proc")).read(named, now.mono);
     let state = SamplerState {
         source: name,
         interval: Seconds(0.0),
@@ -36,11 +34,12 @@ pub fn look_at_gpus(source: Box<dyn GpuSource>, root: &Path, lang: Lang) -> GpuR
         last_error,
         readings: 1,
     };
+    let details = named(&state, &mut DetailReader::new(Path::new("/proc")), now);
     let boot: String = identity::boot_id().chars().take(8).collect();
     // Which task an attempt belongs to stands in its lease, which whoever calls this shows beside.
     let facts = Facts {
         details: &details,
-        task: &|_| None,
+        tasks: &Tasks::none(),
         boot: &boot,
         now,
     };

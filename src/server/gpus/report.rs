@@ -2,13 +2,15 @@
 use std::collections::{BTreeSet, HashMap};
 
 use gpuyard_core::{
-    model::{Bytes, Gpu, GpuProcess, Lang, Now, Percent, Seconds, Snapshot, UniId, Vendor},
+    model::{Bytes, Gpu, GpuProcess, Lang, Now, Percent, Seconds, Snapshot, Vendor},
     wire::{
-        Clocks, CpuReport, GpuEntry, GpuReport, HostReport, Pcie, Power, ProcessEntry, SamplerReport, TaskRef, Usage,
+        Clocks, CpuReport, GpuEntry, GpuReport, HostReport, Pcie, Power, ProcessEntry, SamplerReport, Usage,
         Utilization,
     },
 };
 use gpuyard_gpu::{HostSample, ProcessDetails, SamplerState};
+
+use super::tasks::Tasks;
 
 /// What `/proc` told about processes, by pid and start time.
 pub(crate) type Details = HashMap<(i32, u64), ProcessDetails>;
@@ -19,11 +21,29 @@ const PATIENCE: f64 = 5.0;
 /// What is known beside the snapshot.
 pub(crate) struct Facts<'a> {
     pub(crate) details: &'a Details,
-    /// The task that an attempt belongs to.
-    pub(crate) task: &'a dyn Fn(&UniId) -> Option<TaskRef>,
+    /// The tasks of this machine.
+    pub(crate) tasks: &'a Tasks,
     /// Tells start times of this boot from those of others.
     pub(crate) boot: &'a str,
     pub(crate) now: Now,
+}
+
+impl Facts<'_> {
+    /// What `/proc` told about a process.
+    pub(crate) fn of(&self, process: &GpuProcess) -> Option<&ProcessDetails> {
+        self.details.get(&(process.pid, process.start_ticks))
+    }
+
+    /// A start time as the API writes it.
+    pub(crate) fn start_time(&self, start_ticks: u64) -> String {
+        format!("{}-{start_ticks}", self.boot)
+    }
+
+    /// Whose a process is: by name, else by number.
+    pub(crate) fn username(&self, process: &GpuProcess) -> Option<String> {
+        let known = self.of(process).and_then(|details| details.username.clone());
+        known.or_else(|| process.uid.map(|uid| uid.to_string()))
+    }
 }
 
 /// The answer of `/api/gpu`.
@@ -34,8 +54,7 @@ pub(crate) fn whole(state: &SamplerState, host: &HostSample, facts: &Facts, lang
         .flat_map(|s| &s.gpus)
         .map(|gpu| entry(gpu, facts))
         .collect();
-    let age = snapshot.map(|s| age(s, facts.now));
-    let stale = state.last_error.is_some() || age.is_some_and(|age| age.0 > 2.0 * state.interval.0 + PATIENCE);
+    let (age, stale) = freshness(state, facts.now);
     let running = || gpus.iter().flat_map(|gpu| gpu.processes.iter().flatten());
     let users: BTreeSet<String> = running().filter_map(|process| process.username.clone()).collect();
     let pids: BTreeSet<i32> = running().map(|process| process.pid).collect();
@@ -47,7 +66,7 @@ pub(crate) fn whole(state: &SamplerState, host: &HostSample, facts: &Facts, lang
         });
     GpuReport {
         available: !gpus.is_empty(),
-        message: message(state, gpus.is_empty(), age, stale, lang),
+        message: message(state, gpus.is_empty(), (age, stale), lang),
         timestamp: snapshot.map_or(facts.now.wall, |s| s.taken_at),
         age,
         stale,
@@ -59,20 +78,6 @@ pub(crate) fn whole(state: &SamplerState, host: &HostSample, facts: &Facts, lang
         host: host_report(host),
         gpus,
     }
-}
-
-/// The answer of `/api/gpu/processes`: makers of the GPUs, and each process on each of them.
-pub(crate) fn processes(state: &SamplerState, facts: &Facts) -> (Option<String>, Vec<ProcessEntry>) {
-    let gpus = || state.latest.iter().flat_map(|s| &s.gpus);
-    let makers: BTreeSet<&str> = gpus().map(|gpu| maker(gpu.vendor)).collect();
-    let makers: Vec<&str> = makers.into_iter().collect();
-    let entries = gpus().flat_map(|gpu| {
-        gpu.processes
-            .iter()
-            .flatten()
-            .map(move |process| one(gpu, process, facts))
-    });
-    ((!makers.is_empty()).then(|| makers.join(",")), entries.collect())
 }
 
 /// The answer of `/api/gpu/state`.
@@ -88,11 +93,24 @@ pub(crate) fn sampler(state: &SamplerState, now: Now) -> SamplerReport {
     }
 }
 
+/// How old what is shown is, and whether it is older than it should be.
+pub(crate) fn freshness(state: &SamplerState, now: Now) -> (Option<Seconds>, bool) {
+    let age = state.latest.as_deref().map(|snapshot| age(snapshot, now));
+    let stale = state.last_error.is_some() || age.is_some_and(|age| age.0 > 2.0 * state.interval.0 + PATIENCE);
+    (age, stale)
+}
+
 fn age(snapshot: &Snapshot, now: Now) -> Seconds {
     Seconds(now.mono.since(snapshot.mono) as f64 / 1000.0)
 }
 
-fn message(state: &SamplerState, empty: bool, age: Option<Seconds>, stale: bool, lang: Lang) -> Option<String> {
+/// Why there is nothing, or why what is shown is old; `None` when all is well.
+pub(crate) fn message(
+    state: &SamplerState,
+    empty: bool,
+    (age, stale): (Option<Seconds>, bool),
+    lang: Lang,
+) -> Option<String> {
     let said = |en: String, zh: String| Some(if lang == Lang::Zh { zh } else { en });
     let error = state.last_error.as_ref();
     match (empty, error) {
@@ -172,19 +190,21 @@ fn entry(gpu: &Gpu, facts: &Facts) -> GpuEntry {
             .processes
             .as_ref()
             .map(|all| all.iter().map(|process| one(gpu, process, facts)).collect()),
+        hidden_processes: gpu.hidden_processes,
+        unseen_processes: gpu.unseen_processes,
     }
 }
 
 fn one(gpu: &Gpu, process: &GpuProcess, facts: &Facts) -> ProcessEntry {
-    let details = facts.details.get(&(process.pid, process.start_ticks));
+    let details = facts.of(process);
+    let origin = details.map(|details| &*details.origin);
     ProcessEntry {
         pid: process.pid,
-        start_time: format!("{}-{}", facts.boot, process.start_ticks),
+        start_time: facts.start_time(process.start_ticks),
         gpu_index: gpu.index,
         vendor: gpu.vendor,
-        username: details
-            .and_then(|d| d.username.clone())
-            .or_else(|| process.uid.map(|uid| uid.to_string())),
+        work: process.work,
+        username: facts.username(process),
         name: details.map(|d| d.name.clone()),
         command: details.and_then(|d| d.command.clone()),
         gpu_memory: process.memory,
@@ -193,11 +213,14 @@ fn one(gpu: &Gpu, process: &GpuProcess, facts: &Facts) -> ProcessEntry {
         cpu_percent: details.and_then(|d| d.cpu_percent).map(|p| rounded(f64::from(p.0))),
         host_memory: details.map(|d| d.host_memory),
         running_time: details.map(|d| d.running_time),
-        task: process.uni_id.as_ref().and_then(facts.task),
+        container: origin.and_then(|origin| origin.container.clone()),
+        terminal: origin.and_then(|origin| origin.terminal.clone()),
+        task: facts.tasks.of(process, origin).cloned(),
     }
 }
 
-fn maker(vendor: Vendor) -> &'static str {
+/// A maker, as `gpu_type` has it.
+pub(crate) fn maker(vendor: Vendor) -> &'static str {
     match vendor {
         Vendor::Nvidia => "nvidia",
         Vendor::Amd => "amd",
@@ -207,7 +230,7 @@ fn maker(vendor: Vendor) -> &'static str {
 }
 
 /// One decimal: more is noise.
-fn rounded(percent: f64) -> Percent {
+pub(crate) fn rounded(percent: f64) -> Percent {
     Percent((percent * 10.0).round() as f32 / 10.0)
 }
 
@@ -216,8 +239,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::sync::Arc;
 
-    use gpuyard_core::model::{Memory, Mode, Mono, QueueId, RunId, TaskId, Work};
-    use gpuyard_gpu::SourceError;
+    use gpuyard_core::{
+        model::{Memory, Mode, Mono, QueueId, RunId, TaskId, UniId, Work},
+        wire::{Container, ContainerRuntime, Role, TaskRef},
+    };
+    use gpuyard_gpu::{Origin, SourceError};
     use jiff::Timestamp;
     use serde_json::json;
 
@@ -284,6 +310,17 @@ mod tests {
     }
 
     fn show(state: &SamplerState, lang: Lang) -> serde_json::Value {
+        let origin = Origin {
+            role: Role::Process,
+            attempt: None,
+            container: Some(Container {
+                runtime: ContainerRuntime::Docker,
+                id: "ab".into(),
+                pod: None,
+            }),
+            terminal: None,
+            ancestors: Vec::new(),
+        };
         let alice = ProcessDetails {
             username: Some("alice".into()),
             name: "python".into(),
@@ -291,22 +328,23 @@ mod tests {
             cpu_percent: Some(Percent(99.96)),
             host_memory: Bytes(1 << 30),
             running_time: Seconds(60.0),
+            origin: Arc::new(origin),
         };
         let details = HashMap::from([((12345, 7), alice)]);
-        let task = |uni_id: &UniId| {
-            (uni_id.as_str() == "u-1").then(|| TaskRef {
-                mode: Mode::Single,
-                config_index: 0,
-                run_id: RunId("r".into()),
-                queue_id: QueueId(3),
-                task_id: TaskId("t-4".into()),
-                process_index: 1,
-                uni_id: uni_id.clone(),
-            })
+        let task = TaskRef {
+            mode: Some(Mode::Single),
+            config_index: Some(0),
+            run_id: RunId("r".into()),
+            queue_id: Some(QueueId(3)),
+            task_id: TaskId("t-4".into()),
+            process_index: Some(1),
+            uni_id: UniId("u-1".into()),
+            root: None,
+            owner: None,
         };
         let facts = Facts {
             details: &details,
-            task: &task,
+            tasks: &Tasks::of_one(task, 1000),
             boot: "abcd",
             now: NOW,
         };
@@ -346,6 +384,13 @@ mod tests {
             ("/gpus/0/processes/0/cpu_percent", json!(100.0)),
             ("/gpus/0/processes/0/task/queue_id", json!(3)),
             ("/gpus/0/processes/0/task/process_index", json!(1)),
+            (
+                "/gpus/0/processes/0/container",
+                json!({"runtime": "docker", "id": "ab", "pod": null}),
+            ),
+            ("/gpus/0/processes/0/terminal", json!(null)),
+            ("/gpus/0/processes/0/work", json!("compute")),
+            ("/gpus/0/hidden_processes", json!(0)),
             ("/gpus/0/processes/1/task", json!(null)),
             ("/gpus/0/processes/1/command", json!(null)),
         ] {

@@ -186,13 +186,15 @@ impl Book {
                 let task = machine.task_of_attempt(uni_id)?;
                 let ConfigKey { mode, index } = machine.config();
                 Some(TaskRef {
-                    mode,
-                    config_index: index,
+                    mode: Some(mode),
+                    config_index: Some(index),
                     run_id: machine.run().run_id.clone(),
-                    queue_id: machine.queue_of(&task.task_id)?,
+                    queue_id: machine.queue_of(&task.task_id),
                     task_id: task.task_id.clone(),
-                    process_index: task.index,
+                    process_index: Some(task.index),
                     uni_id: uni_id.clone(),
+                    root: None,
+                    owner: None,
                 })
             })
     }
