@@ -1,6 +1,7 @@
 // Both languages say everything, with the same values in it, and each in its own script.
 import { describe, expect, it } from 'vitest'
 import en from '../src/i18n/en'
+import { compile } from '../src/i18n/messages'
 import zh from '../src/i18n/zh-CN'
 
 type Tree = { [key: string]: string | Tree }
@@ -32,4 +33,9 @@ describe('the words', () => {
     // Names, file names and the switch to the other language stand as they are.
     for (const [key, text] of english) if (!/language/i.test(key)) expect(text, key).not.toMatch(/[\u4e00-\u9fff]/)
   })
+})
+
+it('are found by their whole key, and tell one from many', () => {
+  const words = compile({ top: { live: 'Live' }, gpu: { count: '{n} GPU | {n} GPUs' } })
+  expect(Object.keys(words)).toEqual(['top.live', 'gpu.count'])
 })

@@ -5,9 +5,8 @@ import type { MessageContext, MessageFunction } from 'petite-vue-i18n'
 interface Tree {
   [key: string]: string | Tree
 }
-interface Compiled {
-  [key: string]: MessageFunction<string> | Compiled
-}
+/** By its whole key: `top.live`. The library looks no deeper. */
+type Compiled = Record<string, MessageFunction<string>>
 
 function filled(text: string, context: MessageContext<string>): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => String(context.named(name) ?? ''))
@@ -19,8 +18,11 @@ function compiled(text: string): MessageFunction<string> {
 }
 
 /** All messages of a language, ready for the library. */
-export function compile(tree: object): Compiled {
-  return Object.fromEntries(
-    Object.entries(tree as Tree).map(([key, value]) => [key, typeof value === 'string' ? compiled(value) : compile(value)]),
-  )
+export function compile(tree: object, path = ''): Compiled {
+  const all: Compiled = {}
+  for (const [key, value] of Object.entries(tree as Tree)) {
+    if (typeof value === 'string') all[path + key] = compiled(value)
+    else Object.assign(all, compile(value, `${path}${key}.`))
+  }
+  return all
 }

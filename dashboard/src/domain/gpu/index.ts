@@ -1,16 +1,29 @@
-// GPUs: what is asked, and what is worked out from it.
+// GPUs: what is asked, and the shapes of the answers.
 import { api, bodyOf, type Schemas } from '@/api'
 
 export type GpuReport = Schemas['GpuReport']
 export type Gpu = Schemas['GpuEntry']
 export type GpuProcess = Schemas['ProcessEntry']
 export type HostReport = Schemas['HostReport']
+export type Usage = Schemas['Usage']
+export type TaskRef = Schemas['TaskRef']
+export type Vendor = Schemas['Vendor']
+
+export * from './free'
+export * from './holders'
+export * from './trace'
 
 export function readGpus(signal?: AbortSignal): Promise<GpuReport> {
   return bodyOf(api.GET('/api/gpu', { signal }))
 }
 
-/** A GPU is free when it can be read and nobody has a process on it. */
-export function isFree(gpu: Gpu): boolean {
-  return gpu.health.state === 'ok' && gpu.processes != null && gpu.processes.length === 0
+/** The report that the entries of the topic `gpu` make; null before they are whole. */
+export function reportOf(entries: ReadonlyMap<string, unknown>): GpuReport | null {
+  const report = entries.get('report') as Omit<GpuReport, 'gpus' | 'host'> | undefined
+  const host = entries.get('host') as HostReport | undefined
+  if (!report || !host) return null
+  const gpus: Gpu[] = []
+  for (const [key, entry] of entries) if (key !== 'report' && key !== 'host') gpus.push(entry as Gpu)
+  gpus.sort((a, b) => a.index - b.index)
+  return { ...report, host, gpus }
 }

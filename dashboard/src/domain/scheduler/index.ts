@@ -1,5 +1,6 @@
 // Schedulers, their runs and tasks: what is asked and told, and what is worked out from it.
 import { api, bodyOf, type Schemas } from '@/api'
+import type { RunInfo } from './tree'
 
 /** A run, less what only its scheduler has a use for. */
 export type Run = Omit<Schemas['Run'], 'head_reasons' | 'class_reasons'>
@@ -9,6 +10,9 @@ export type Reason = Schemas['ShownReason']
 export type Mode = Schemas['Mode']
 export type RunState = Schemas['RunState']
 export type TaskState = Schemas['TaskState']
+
+export * from './rows'
+export * from './tree'
 
 /** One command file. */
 export interface ConfigKey {
@@ -22,7 +26,23 @@ export const keyOf = ({ mode, index }: ConfigKey): string => `${mode}_${index}`
 /** A run as the topic `schedulers` tells it: without its queues, and whether its scheduler lives. */
 export interface RunHead {
   running: boolean
-  run: Run
+  run: RunInfo
+}
+
+/** The command file that a key names; null for any other key. */
+export function configOf(key: string): ConfigKey | null {
+  const [, mode, index] = /^(single|multi)_(\d+)$/.exec(key) ?? []
+  return mode === undefined ? null : { mode: mode as Mode, index: Number(index) }
+}
+
+/** Where a task is shown: its run, unfolded, with the task in sight. */
+export function taskPlace({ run_id, task_id }: { run_id: string; task_id: string }) {
+  return { path: '/state', query: { run: run_id, task: task_id } }
+}
+
+/** Whether anything of a run is left to be done, so that it can be resumed. */
+export function canResume(run: RunInfo): boolean {
+  return run.completed_tasks < run.total_tasks
 }
 
 /** The runs whose schedulers live, with their tasks. */
@@ -31,7 +51,7 @@ export async function readRunning(signal?: AbortSignal): Promise<Run[]> {
 }
 
 /** All runs, newest first, without their tasks. */
-export async function readRuns(signal?: AbortSignal): Promise<Run[]> {
+export async function readRuns(signal?: AbortSignal): Promise<RunInfo[]> {
   return (await bodyOf(api.GET('/api/scheduler/runs', { signal }))).runs
 }
 

@@ -1,0 +1,31 @@
+// The GPUs, live, for as long as the caller lives; and which of them tasks hold.
+import { computed, shallowRef, triggerRef, watch } from 'vue'
+import { reportOf, Traces, type GpuReport } from '@/domain/gpu'
+import { useLive } from '@/stores/live'
+import { usePreferences } from '@/stores/preferences'
+import { useRuns } from '@/stores/runs'
+
+// They outlive the page, so that coming back shows no gap.
+const traces = shallowRef(new Traces())
+
+export function useGpus() {
+  const live = useLive()
+  const preferences = usePreferences()
+  const runs = useRuns()
+  const report = shallowRef<GpuReport | null>(null)
+  live.follow(
+    'gpu',
+    (entries) => {
+      report.value = reportOf(entries)
+      if (!report.value) return
+      traces.value.take(report.value)
+      triggerRef(traces)
+    },
+    preferences.rate,
+  )
+  watch(() => preferences.rate, (rate) => live.setRate('gpu', rate))
+
+  /** Indices of the GPUs that tasks of live schedulers hold. */
+  const held = computed(() => new Set(runs.list.filter((head) => head.running).flatMap((head) => head.run.gpus_used)))
+  return { report, held, traces }
+}
