@@ -7,9 +7,11 @@ export function useTaskWords() {
   const t = useWords()
   /** `Single GPU · config 1`. */
   const config = ({ mode, index }: ConfigKey): string => t('config', { mode: t(`mode.${mode}`), n: index + 1 })
-  /** `Single GPU 1 · queue 3 · task 2`. */
-  function named(task: TaskRef): string {
-    return t('gpu.task', { mode: t(`mode.${task.mode}`), config: task.config_index + 1, queue: task.queue_id, n: task.process_index + 1 })
+  /** `Single GPU 1 · queue 3 · task 2`; a task of another gpuyard is said to be one. */
+  function named({ mode, config_index, queue_id, process_index, root, task_id }: TaskRef): string {
+    if (root !== null) return t('gpu.foreignTask', { root })
+    if (mode === null || config_index === null || queue_id === null || process_index === null) return t('gpu.adhoc', { id: task_id })
+    return t('gpu.task', { mode: t(`mode.${mode}`), config: config_index + 1, queue: queue_id, n: process_index + 1 })
   }
   return { config, named }
 }

@@ -11,6 +11,7 @@ export type Mode = Schemas['Mode']
 export type RunState = Schemas['RunState']
 export type TaskState = Schemas['TaskState']
 
+export * from './failed'
 export * from './rows'
 export * from './tree'
 
@@ -35,9 +36,10 @@ export function configOf(key: string): ConfigKey | null {
   return mode === undefined ? null : { mode: mode as Mode, index: Number(index) }
 }
 
-/** Where a task is shown: its run, unfolded, with the task in sight. */
-export function taskPlace({ run_id, task_id }: { run_id: string; task_id: string }) {
-  return { path: '/state', query: { run: run_id, task: task_id } }
+/** Where a task of this root is shown: its run, unfolded, with the task in sight; an ad-hoc task has a page of its own. */
+export function taskPlace({ mode, root, run_id, task_id }: Schemas['TaskRef']) {
+  if (root !== null) return null
+  return mode === null ? { path: `/tasks/${task_id}` } : { path: '/state', query: { run: run_id, task: task_id } }
 }
 
 /** Whether anything of a run is left to be done, so that it can be resumed. */

@@ -34,7 +34,7 @@ export default {
   hiddenName: 'unknown program',
   task: '{mode} {config} · queue {queue} · task {n}',
   adhoc: 'Task {id}',
-  foreignTask: 'Task of another gpuyard',
+  foreignTask: 'Task of the gpuyard in {root}',
   stale: 'The GPUs have not been readable for a while; what you see is from {time}.',
   none: 'No supported GPU found',
   noneText: 'gpuyard looks for NVIDIA, AMD and Intel GPUs. If there is one, its driver may be missing; on the server, this tells what is wrong:',

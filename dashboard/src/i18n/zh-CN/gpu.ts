@@ -34,7 +34,7 @@ export default {
   hiddenName: '未知程序',
   task: '{mode} {config} · 队列 {queue} · 任务 {n}',
   adhoc: '任务 {id}',
-  foreignTask: '其他 gpuyard 的任务',
+  foreignTask: '{root} 中 gpuyard 的任务',
   stale: '暂时读取不到显卡，当前显示的是 {time} 的数据。',
   none: '未检测到支持的显卡',
   noneText: '支持 NVIDIA、AMD 与 Intel 显卡。如果机器上有显卡，可能是缺少驱动；在服务器上运行以下命令可查明原因：',
