@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 /// The rooms of `src/`, from the lowest floor to the highest. A room may import those named here and no other.
 const ROOMS: &[(&str, &[&str])] = &[
     ("core", &[]),
+    ("fault", &[]),
     ("gpu", &["core"]),
-    ("exec", &["core"]),
-    ("store", &["core"]),
-    ("scheduler", &["core", "gpu", "exec", "store"]),
+    ("exec", &["core", "fault"]),
+    ("store", &["core", "fault"]),
+    ("scheduler", &["core", "fault", "gpu", "exec", "store"]),
     ("server", &["core", "gpu", "exec", "store"]),
-    ("app", &["core", "gpu", "exec", "store", "scheduler", "server"]),
+    ("app", &["core", "fault", "gpu", "exec", "store", "scheduler", "server"]),
 ];
 
 /// Outside libraries that any room may use: values, errors, time.
@@ -32,7 +33,10 @@ const HOMES: &[(&str, &[&str])] = &[
     // System calls. nix and rustix are small and safe; libc is for what neither wraps.
     ("libc", &["gpu", "exec", "store"]),
     ("nix", &["gpu", "exec", "store", "scheduler", "server", "app"]),
-    ("rustix", &["gpu", "exec", "store", "scheduler", "server", "app"]),
+    (
+        "rustix",
+        &["fault", "gpu", "exec", "store", "scheduler", "server", "app"],
+    ),
     ("inotify", &["exec"]),
     // Files.
     ("notify", &["store"]),

@@ -28,6 +28,10 @@ fn main() {
     if words.next().is_some_and(|word| word == "run-task") {
         exit(run_task(words.next()));
     }
+    // For tests only, as run-task is for schedulers.
+    if gpuyard_fault::BUILT_IN && std::env::args_os().any(|word| word == "--list-fault-points") {
+        exit(list_fault_points());
+    }
     exit(command_line());
 }
 
@@ -38,6 +42,15 @@ fn run_task(further: Option<OsString>) -> i32 {
     }
     output::note("run-task is for schedulers, which start it and hand it tasks through a socket");
     Exit::Unusable.number()
+}
+
+/// One point a line: its name, and what can happen there.
+fn list_fault_points() -> i32 {
+    let mut out = io::stdout().lock();
+    let listed = gpuyard_fault::POINTS
+        .iter()
+        .try_for_each(|point| writeln!(out, "{point}"));
+    i32::from(listed.is_err())
 }
 
 fn command_line() -> i32 {

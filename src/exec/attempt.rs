@@ -7,9 +7,10 @@ use std::{
 };
 
 use gpuyard_core::model::{AttemptSpec, Bytes, ExitRecord, Outcome, StartRecord};
+use gpuyard_fault as fault;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{ExecError, crash};
+use crate::ExecError;
 
 /// What was to run ([`AttemptSpec`]); written by the scheduler before it launches.
 pub const ATTEMPT_FILE: &str = "attempt.json";
@@ -20,8 +21,8 @@ pub const EXIT_FILE: &str = "exit.json";
 /// The most GPU memory seen so far, bytes in digits; written by the scheduler, read for the log's footer.
 pub const PEAK_FILE: &str = "gpu_peak";
 
-/// What is known of the end already ([`EndNote`]); written by the runner only while it still has to end what the last
-/// command left running, so that its being killed meanwhile does not lose the exit code.
+/// How the last command ended ([`EndNote`]); written by the runner before it reaps it, so that its being killed before the
+/// exit record stands does not lose the exit code.
 pub(crate) const END_FILE: &str = "ended.json";
 
 /// See [`END_FILE`].
@@ -72,7 +73,7 @@ pub(crate) fn read_peak(folder: &Path) -> Option<Bytes> {
 pub(crate) fn write_spec(folder: &Path, spec: &AttemptSpec) -> Result<(), ExecError> {
     let path = folder.join(ATTEMPT_FILE);
     let bytes = to_bytes(spec);
-    let mut done = put(folder, ATTEMPT_FILE, &bytes);
+    let mut done = fault::step_at("spec-write").and_then(|()| put(folder, ATTEMPT_FILE, &bytes));
     if matches!(&done, Err(e) if e.kind() == io::ErrorKind::NotFound) {
         DirBuilder::new()
             .recursive(true)
@@ -86,7 +87,9 @@ pub(crate) fn write_spec(folder: &Path, spec: &AttemptSpec) -> Result<(), ExecEr
 
 /// Writes `start.json`, not synced. Torn, it says that the command was not let go, which is true.
 pub(crate) fn write_start(folder: &Path, record: &StartRecord) -> Result<(), ExecError> {
-    put(folder, START_FILE, &to_bytes(record)).map_err(ExecError::io("write", "start record", folder.join(START_FILE)))
+    fault::step_at("start-write")
+        .and_then(|()| put(folder, START_FILE, &to_bytes(record)))
+        .map_err(ExecError::io("write", "start record", folder.join(START_FILE)))
 }
 
 /// Writes `exit.json`; when this returns, it is durable.
@@ -154,14 +157,17 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
 fn replace(folder: &Path, name: &str, bytes: &[u8], durable: bool) -> io::Result<()> {
     let (temporary, mut file) = create_temporary(folder, name)?;
     let done = (|| {
+        if durable {
+            fault::step_at("exit-write")?;
+        }
         file.write_all(bytes)?;
         if durable {
             file.sync_all()?;
-            crash::point("exit-written");
+            fault::point("exit-written");
         }
         fs::rename(&temporary, folder.join(name))?;
         if durable {
-            crash::point("exit-renamed");
+            fault::point("exit-renamed");
             File::open(folder)?.sync_all()?;
         }
         Ok(())

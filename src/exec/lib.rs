@@ -4,7 +4,6 @@ mod cgroup;
 mod channel;
 pub mod clock;
 pub mod control;
-pub mod crash;
 mod error;
 pub mod executor;
 pub mod host;

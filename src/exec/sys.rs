@@ -123,6 +123,18 @@ pub(crate) fn reap(pid: i32) -> io::Result<Wait> {
     }
 }
 
+/// How a child has ended that is not reaped by this; `None` while it has not.
+pub(crate) fn peek(pid: i32) -> Option<Status> {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let found = waitid(WaitId::Pid(Pid::from_raw(pid)?), options).ok().flatten()?;
+    match (found.exit_status(), found.terminating_signal()) {
+        (Some(code), _) => Some(Status::Exited(code)),
+        (None, Some(signal)) => Some(Status::Signaled(signal)),
+        (None, None) => None,
+    }
+}
+
 fn usage_of(raw: &libc::rusage) -> Usage {
     let duration = |t: libc::timeval| Duration::new(t.tv_sec.unsigned_abs(), t.tv_usec.unsigned_abs() as u32 * 1000);
     // Linux counts ru_maxrss in KiB.

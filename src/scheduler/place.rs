@@ -136,6 +136,7 @@ impl Scheduler {
             return Placed::Blocked;
         }
         self.trouble("journal", None);
+        gpuyard_fault::point("intent-recorded");
         let cards: Vec<_> = placement
             .gpus
             .iter()

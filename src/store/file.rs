@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use gpuyard_fault as fault;
 use nix::{
     errno::Errno,
     fcntl::{OFlag, RenameFlags, renameat2},
@@ -151,6 +152,7 @@ pub(crate) fn text(path: &Path, bytes: Vec<u8>) -> Result<String, StoreError> {
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let target = follow(path)?;
     let temporary = prepare(&target, bytes)?;
+    fault::step_at("file-rename").map_err(StoreError::io("write", &target))?;
     temporary
         .persist(&target)
         .map_err(|error| StoreError::io("write", &target)(error.error))?;
@@ -198,6 +200,7 @@ pub fn replace(path: &Path, bytes: &[u8], expected: &Version, backup: Option<&Pa
         write_atomic(backup, &before)?;
     }
     let temporary = prepare(&target, bytes)?;
+    fault::step_at("file-rename").map_err(StoreError::io("write", &target))?;
     let cwd = nix::fcntl::AT_FDCWD;
     match renameat2(cwd, temporary.path(), cwd, &target, RenameFlags::RENAME_EXCHANGE) {
         Ok(()) => {}
@@ -262,6 +265,7 @@ pub fn clear_temporaries(folder: &Path) -> Result<(), StoreError> {
 
 /// Makes what was made, renamed or removed in a folder durable.
 pub fn sync_folder(path: &Path) -> Result<(), StoreError> {
+    fault::step_at("file-renamed").map_err(StoreError::io("sync folder", path))?;
     let folder = File::open(path).map_err(StoreError::io("open folder", path))?;
     match folder.sync_all() {
         // Some network file systems cannot sync a folder, and do it by themselves.
@@ -322,6 +326,7 @@ fn temporary(target: &Path, bytes: &[u8], old: Option<&fs::Metadata>) -> Result<
         .prefix(TEMPORARY)
         .tempfile_in(folder_of(target))
         .map_err(io())?;
+    fault::step_at("file-write").map_err(io())?;
     temporary.write_all(bytes).map_err(io())?;
     if let Some(old) = old {
         keep_owner_and_mode(&temporary, target, old)?;

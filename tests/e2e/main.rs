@@ -11,6 +11,7 @@ mod daemon;
 mod deaths;
 mod disk;
 mod edits;
+mod faults;
 mod nvml;
 mod retries;
 mod samples;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use gpuyard_core::model::{AttemptSpec, Mono, Now, ProcessIdentity, UniId};
+use gpuyard_fault as fault;
 
 use super::{
     AttemptEvent, Executor, HANDLE_VERSION, Handle, Recovered,
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     ExecError, attempt,
     channel::{Channel, Packet},
-    clock, crash,
+    clock,
     host::HostFolder,
     lease::TakenLease,
     proc::{self, Stat},
@@ -284,9 +285,9 @@ impl LocalExecutor {
 impl Executor for LocalExecutor {
     fn launch(&mut self, spec: &AttemptSpec, folder: &Path, lease: TakenLease) -> Result<ProcessIdentity, ExecError> {
         attempt::write_spec(folder, spec)?;
-        crash::point("attempt-written");
+        fault::point("attempt-written");
         let runner = self.crew.hand_over(folder, &spec.unset, lease)?;
-        crash::point("runner-started");
+        fault::point("runner-started");
         let identity = runner.identity.clone();
         self.insert(spec.uni_id.clone(), folder, Phase::Running { runner, watched: false });
         Ok(identity)

@@ -223,7 +223,7 @@ impl Orphans {
                 self.lease = lease;
                 match command {
                     Some(command) => self.track(command, watch, token),
-                    None => self.command = Fate::Unknown,
+                    None => self.command = self.noted().map_or(Fate::Unknown, Fate::Known),
                 }
             }
             // No descriptor left, say: looked at again in a while.
@@ -329,6 +329,27 @@ impl Orphans {
             }
             Err(e) => e.kind() == io::ErrorKind::NotFound,
         }
+    }
+
+    /// How the command of the start record ended, as its runner noted before it reaped it.
+    fn noted(&self) -> Option<Status> {
+        let note = self.note.as_ref()?;
+        let start = self.start.as_ref()?;
+        match note.outcome {
+            _ if note.command_index != start.command_index => None,
+            Outcome::Exited { code } => Some(Status::Exited(code)),
+            Outcome::Signaled { signal, .. } => Some(Status::Signaled(signal)),
+            _ => None,
+        }
+    }
+
+    /// What its runner noted of the attempt's end; that a command made way for the next one is none.
+    fn noted_end(&self) -> Option<&EndNote> {
+        let note = self.note.as_ref()?;
+        let begun = self.start.as_ref().map_or(0, |start| start.command_index);
+        let last = self.spec.as_ref().map_or(0, |spec| spec.commands.len() as u32);
+        let is_end = note.outcome != (Outcome::Exited { code: 0 }) || note.command_index + 1 >= last;
+        (is_end && note.command_index >= begun).then_some(note)
     }
 
     /// The number of the command that comes next, if the one that ran has made way for it.
@@ -478,7 +499,7 @@ impl Orphans {
 
     fn outcome(&self) -> (Outcome, u32) {
         let index = self.start.as_ref().map_or(0, |s| s.command_index);
-        if let Some(note) = &self.note {
+        if let Some(note) = self.noted_end() {
             return (note.outcome.clone(), note.command_index);
         }
         let outcome = match self.command {

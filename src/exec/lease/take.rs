@@ -9,6 +9,7 @@ use std::{
 };
 
 use gpuyard_core::model::{Lease, UniId};
+use gpuyard_fault as fault;
 
 use super::{HeldLease, LEASE_BYTE, RUNNER_BYTE, list};
 use crate::{
@@ -165,6 +166,7 @@ pub(super) fn create(path: &Path, lease: &Lease) -> Result<LeaseFiles, ExecError
     let mut text = serde_json::to_vec(lease).unwrap_or_default();
     text.push(b'\n');
     let made = (|| {
+        fault::step_at("lease-make")?;
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -176,6 +178,7 @@ pub(super) fn create(path: &Path, lease: &Lease) -> Result<LeaseFiles, ExecError
         file.write_all(&text)?;
         let files = lock_both(file, &temporary)?;
         fs::rename(&temporary, path)?;
+        fault::point("lease-made");
         Ok(files)
     })();
     made.map_err(|e| {

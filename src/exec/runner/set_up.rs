@@ -10,6 +10,7 @@ use std::{
 };
 
 use gpuyard_core::model::{AttemptSpec, ProcessIdentity};
+use gpuyard_fault as fault;
 use nix::sys::signal::SigSet;
 use rustix::{
     io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd},
@@ -21,7 +22,7 @@ use crate::{
     ExecError, attempt,
     cgroup::Cgroup,
     channel::Channel,
-    clock, crash, identity,
+    clock, identity,
     lease::{LEASE_SUFFIX, Mark, append_mark},
     spawn, sys,
 };
@@ -73,7 +74,7 @@ pub(super) fn set_up<'a>(
     };
     // Others find us by it. If the host folder is full, they see by the lock that we live.
     let _ = append_mark(&lease.file, &mark);
-    crash::point("set-up");
+    fault::point("set-up");
     let environment = environment::Environment::new(&spec);
     let started = started(folder, &spec, &identity);
     banner::write_header(&log, &spec, &environment, started.at);

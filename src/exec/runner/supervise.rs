@@ -20,11 +20,12 @@ use super::{
 use crate::{
     attempt::{self, EndNote},
     cgroup::Cgroup,
-    clock, crash, identity,
+    clock, identity,
     lease::{LEASE_BYTE, Mark, Trace, append_mark},
     sys::{self, Status, Usage, Wait},
 };
 use gpuyard_core::model::{AttemptSpec, Outcome, ProcessIdentity, StartRecord};
+use gpuyard_fault as fault;
 
 /// Between two looks at what is left while it is being ended, the shortest and the longest.
 const LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
@@ -120,8 +121,9 @@ impl<'a> Runner<'a> {
             self.orders.stop_requested();
             pause = (pause * 2).min(RETRY.1);
         }
-        crash::point("exit-recorded");
+        fault::point("exit-recorded");
         self.give_lease_back();
+        fault::point("lease-given-back");
         // Without a scheduler there is the record.
         let _ = self.orders.tell(&record);
         if let Some(cgroup) = &self.cgroup {
@@ -155,16 +157,11 @@ impl<'a> Runner<'a> {
                 Ok(pid) => pid,
                 Err(message) => return (Outcome::NotStarted { message }, index),
             };
-            let status = self.wait_for(pid);
-            crash::point("command-ended");
-            if self.stopped {
-                return (Outcome::Stopped, index);
-            }
-            if self.timed_out {
-                return (Outcome::TimedOut, index);
-            }
-            if status != Status::Exited(0) || index == last {
-                return (self.outcome(status), index);
+            let status = self.wait_for(pid, index);
+            fault::point("command-ended");
+            let outcome = self.outcome(status);
+            if outcome != (Outcome::Exited { code: 0 }) || index == last {
+                return (outcome, index);
             }
         }
         (
@@ -177,6 +174,8 @@ impl<'a> Runner<'a> {
 
     fn outcome(&self, status: Status) -> Outcome {
         match status {
+            _ if self.stopped => Outcome::Stopped,
+            _ if self.timed_out => Outcome::TimedOut,
             Status::Signaled(signal) => Outcome::Signaled {
                 signal,
                 out_of_memory: signal == libc::SIGKILL && self.oom.has_killed(),
@@ -214,7 +213,7 @@ impl<'a> Runner<'a> {
         if self.cgroup.is_some() && !held.in_cgroup {
             self.do_without_cgroup();
         }
-        crash::point("forked");
+        fault::point("forked");
         let pid = held.pid;
         let start_ticks = identity::start_ticks(pid).unwrap_or_default();
         let record = StartRecord {
@@ -233,7 +232,7 @@ impl<'a> Runner<'a> {
         };
         // Unrecorded, it is not let go, and ends as its socket closes.
         let recorded = attempt::write_start(&self.folder, &record).map_err(|e| e.to_string());
-        crash::point("start-recorded");
+        fault::point("start-recorded");
         let started = match recorded {
             Ok(()) => held.let_go(shell),
             Err(message) => {
@@ -243,12 +242,12 @@ impl<'a> Runner<'a> {
         };
         match started {
             Ok(()) => {
-                crash::point("command-started");
+                fault::point("command-started");
                 Ok(pid)
             }
             Err(message) => {
                 // It ends by itself, and is nobody's leftover.
-                self.wait_for(pid);
+                self.wait_for(pid, index);
                 Err(message)
             }
         }
@@ -264,8 +263,11 @@ impl<'a> Runner<'a> {
     }
 
     /// Waits for a command's end; minds the time, and stops it when told to.
-    fn wait_for(&mut self, pid: i32) -> Status {
+    fn wait_for(&mut self, pid: i32, index: u32) -> Status {
         loop {
+            if let Some(status) = sys::peek(pid) {
+                self.note_end(self.outcome(status), index);
+            }
             let (ended, _) = self.reap(pid);
             if let Some(status) = ended {
                 return status;
@@ -284,6 +286,12 @@ impl<'a> Runner<'a> {
             let deadline = next.into_iter().chain(self.kill_at).min();
             self.orders.wait(deadline);
         }
+    }
+
+    /// Being killed from here on must not lose what is known. Should it fail, only that is lost.
+    fn note_end(&self, outcome: Outcome, command_index: u32) {
+        let note = EndNote { outcome, command_index };
+        let _ = attempt::write_end_note(&self.folder, &note);
     }
 
     /// TERM to the command's process group. The command is not reaped yet, so that the group is still its own.
@@ -335,13 +343,9 @@ impl<'a> Runner<'a> {
             if !children && left.as_ref().is_ok_and(Vec::is_empty) {
                 break;
             }
-            if asked.is_empty() {
-                // Being killed from here on must not lose what is known. Should it fail, only that is lost.
-                let note = EndNote {
-                    outcome: outcome.clone(),
-                    command_index,
-                };
-                let _ = attempt::write_end_note(&self.folder, &note);
+            if asked.is_empty() && matches!(outcome, Outcome::NotStarted { .. }) {
+                // Of a command that ended, it is noted already.
+                self.note_end(outcome.clone(), command_index);
             }
             self.set_kill_at(Instant::now());
             // Who cannot look (no descriptor left) looks again.

@@ -3,9 +3,9 @@
 // A list of one id reads like the lists of several beside it.
 #![allow(clippy::unwrap_used, clippy::cloned_ref_to_slice_refs, missing_docs)]
 
-#[cfg(feature = "crash-points")]
-mod crash_points;
 mod crew;
+#[cfg(feature = "fault-points")]
+mod fault_points;
 mod host;
 mod leases;
 mod limits;

@@ -106,7 +106,9 @@ fn kill_9_of_everything_is_a_loss_that_is_told_once() {
         while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {}
         !alive(command)
     });
-    assert!(yard.host.leases().unwrap().iter().all(|held| !held.is_live()));
+    wait_until("its lease has fallen", || {
+        yard.host.leases().unwrap().iter().all(|held| !held.is_live())
+    });
     assert_eq!(recover(&mut yard, &id), Recovered::Lost);
     assert!(!yard.has_lease(&id));
     yard.new_executor();
@@ -152,6 +154,7 @@ fn a_start_record_of_before_the_reboot_names_no_process_of_today() {
     let folder = yard.folder(&id);
     // As a power cut leaves it: the pids are ours, the boot is not.
     fs::remove_file(folder.join("exit.json")).unwrap();
+    fs::remove_file(folder.join("ended.json")).unwrap();
     let mut start = yard.started(&id);
     for process in [&mut start.runner, &mut start.command] {
         process.pid = std::process::id() as i32;
@@ -160,6 +163,19 @@ fn a_start_record_of_before_the_reboot_names_no_process_of_today() {
     }
     fs::write(folder.join("start.json"), serde_json::to_vec(&start).unwrap()).unwrap();
     assert_eq!(recover(&mut yard, &id), Recovered::Lost);
+}
+
+#[test]
+fn how_a_command_ended_is_known_without_its_exit_record() {
+    let mut yard = Yard::new();
+    let (id, _) = yard.run(&["exit 4"]);
+    // Its runner died before the record stood, and nobody is left who could ask the system.
+    fs::remove_file(yard.folder(&id).join("exit.json")).unwrap();
+    yard.new_executor();
+    match recover(&mut yard, &id) {
+        Recovered::Ended(record) => assert_eq!(code(&record), 4),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::{
 };
 
 use gpuyard_core::model::{Mono, RunId};
+use gpuyard_fault as fault;
 
 use super::{Loaded, Record, Snapshot, journal, load};
 use crate::{StoreError, file};
@@ -121,7 +122,7 @@ impl<R: Snapshot, E: Record> StateStore<R, E> {
             });
         }
         let line = journal::line(event).map_err(|error| StoreError::io("append to", &journal.path)(error.into()))?;
-        if let Err(error) = journal.file.write_all(&line) {
+        if let Err(error) = fault::step_at("journal-append").and_then(|()| journal.file.write_all(&line)) {
             journal.broken = true;
             // Half a line would swallow the next one. Making a file shorter works on a full disk, too.
             if let Err(error) = journal.file.set_len(journal.bytes) {
@@ -136,7 +137,8 @@ impl<R: Snapshot, E: Record> StateStore<R, E> {
     /// Makes all that was appended durable.
     pub fn sync(&mut self) -> Result<(), StoreError> {
         let journal = &mut self.journal;
-        journal.file.sync_data().map_err(|error| {
+        let synced = fault::step_at("journal-sync").and_then(|()| journal.file.sync_data());
+        synced.map_err(|error| {
             // What the kernel could not write it may drop and call clean: only a new file can be trusted.
             journal.broken = true;
             StoreError::io("sync", &journal.path)(error)
@@ -199,6 +201,7 @@ fn compact<R: Snapshot>(dir: &Path, run: &mut R, generation: u64) -> Result<(Jou
     // Its entry in the folder is made durable together with the snapshot's. Should a crash keep only the latter, nothing
     // is lost: nothing has been appended to it before this returns.
     let journal = open_journal(&path, true)?;
+    fault::point("snapshot-begun");
     let before = run.generation();
     run.set_generation(generation);
     let snapshot = journal::snapshot_path(dir, run.run_id());

@@ -20,7 +20,7 @@ use std::{
 
 pub(crate) use dice::Dice;
 pub(crate) use files::{Block, task};
-pub(crate) use http::{SECRET, free_port};
+pub(crate) use http::{Daemon, SECRET, free_port};
 pub(crate) use marks::{Mark, packed_memory_fits, ticks_without_gap, whole_leases_never_overlap};
 pub(crate) use process::{Program, alive, kill, written};
 use serde_json::Value;

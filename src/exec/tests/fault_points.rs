@@ -1,11 +1,9 @@
-//! Dying at every crash point: whatever dies where, a command runs once, and its end is told.
+//! Dying at every fault point: whatever dies where, a command runs once, and its end is told.
 use std::{fs, process::Command};
 
 use gpuyard_core::model::Outcome;
-use gpuyard_exec::{
-    crash,
-    executor::{AttemptEvent, Executor, Recovered},
-};
+use gpuyard_exec::executor::{AttemptEvent, Executor, Recovered};
+use gpuyard_fault::{Kind, POINTS};
 
 use crate::yard::{Yard, program, wait_for};
 
@@ -16,19 +14,25 @@ fn launch_and_die(yard: &mut Yard, point: &str) -> gpuyard_core::model::UniId {
     fs::write(&lease, serde_json::to_vec(&yard.lease(&spec, true)).unwrap()).unwrap();
     fs::write(&attempt, serde_json::to_vec(&spec).unwrap()).unwrap();
     let folder = yard.folder(&spec.uni_id);
+    let fuse = yard.file("fuse");
+    fs::write(&fuse, "").unwrap();
     let mut command = Command::new(program());
     command
         .arg("launch")
         .arg(yard.host.path())
         .args([lease, attempt, folder])
-        .env("GPUYARD_CRASH_AT", point);
+        .env("GPUYARD_FAULT", format!("{point}:abort:{}", fuse.display()));
     command.status().unwrap();
     spec.uni_id
 }
 
 #[test]
 fn a_command_runs_at_most_once_wherever_somebody_dies() {
-    for point in crash::POINTS {
+    // Those that a launch without a scheduler comes by.
+    let first = POINTS.iter().position(|point| point.name == "spec-write").unwrap();
+    for point in &POINTS[first..] {
+        assert!(point.kinds.contains(&Kind::Abort));
+        let point = point.name;
         let mut yard = Yard::new();
         let id = launch_and_die(&mut yard, point);
         let folder = yard.folder(&id);
@@ -49,7 +53,16 @@ fn a_command_runs_at_most_once_wherever_somebody_dies() {
             }
         });
         let runs = yard.lines("runs");
-        let never_ran = ["attempt-written", "set-up", "forked", "start-recorded"].contains(&point);
+        assert!(!yard.file("fuse").exists(), "{point} was passed by");
+        let never_ran = [
+            "spec-write",
+            "attempt-written",
+            "set-up",
+            "forked",
+            "start-write",
+            "start-recorded",
+        ]
+        .contains(&point);
         assert_eq!(runs, usize::from(!never_ran), "{point}: {outcome:?}");
         match outcome {
             // Known for certain, and only then.
