@@ -71,7 +71,14 @@ const HOMES: &[(&str, &[&str])] = &[
 ];
 
 /// What tests may use besides, in any room; nothing of this may reach the program.
-const FOR_TESTS: &[&str] = &["proptest", "tempfile", "toml", "fake-nvml"];
+const FOR_TESTS: &[&str] = &[
+    "proptest",
+    "tempfile",
+    "toml",
+    "fake-nvml",
+    "futures-util",
+    "tokio-tungstenite",
+];
 
 /// What a room's own `clippy.toml` may leave out of the root's list, because it is what the room is there for.
 const MAY: &[(&str, &[&str])] = &[

@@ -313,6 +313,9 @@ async fn a_socket_is_opened_by_our_own_page_or_a_program_only() {
         ] {
             let mut request = call("GET", "/api/ws", None, "");
             request.headers_mut().insert(name, value.parse().unwrap());
+            request
+                .headers_mut()
+                .insert(header::UPGRADE, "websocket".parse().unwrap());
             let answer = code(yard.ask(request).await);
             assert_eq!(
                 answer == (403, "cross_site".into()),

@@ -14,6 +14,7 @@ use crate::{
     error::ApiError,
     gpus::{Gpus, Tasks},
     guard::access::Guard,
+    live::Hub,
     runs::Book,
     supervise::News,
 };
@@ -31,6 +32,7 @@ pub(crate) struct App {
     pub(crate) gpus: Gpus,
     pub(crate) runs: Book,
     pub(crate) audit: AuditLog,
+    pub(crate) live: Hub,
     /// Where the supervisor hears of schedulers that were started here.
     pub(crate) news: UnboundedSender<News>,
 }

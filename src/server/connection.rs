@@ -14,7 +14,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Notify, watch},
+    sync::watch,
 };
 use tower::ServiceExt;
 
@@ -80,11 +80,14 @@ async fn attend(
     let Ok(local) = stream.local_addr() else { return };
     let peer = Peer::new(address, local);
     let seat = Arc::clone(&member.seat);
+    let attendance = Attendance(Arc::new(member));
     let service = service_fn(move |request: Request<Incoming>| {
-        let (router, peer, busy) = (router.clone(), peer.clone(), Busy::new(&seat));
+        let (router, peer, busy) = (router.clone(), peer.clone(), Busy::new(&attendance.0.seat));
+        let attendance = attendance.clone();
         async move {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(attendance);
             let response: Response = match router.oneshot(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
@@ -99,17 +102,17 @@ async fn attend(
         .max_buf_size(limits::HEAD)
         .max_headers(limits::HEADERS)
         .keep_alive(true);
-    let connection = http.serve_connection(TokioIo::new(stream), service);
+    let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::pin!(connection);
     let ends = tokio::select! {
-        // A peer that breaks off is nothing to speak of.
+        // A peer that breaks off is nothing to speak of; one that goes on as a WebSocket has its own end.
         _ = connection.as_mut() => false,
-        () = member.seat.evicted.notified() => false,
+        () = seat.evicted() => false,
         () = ending(&mut end) => true,
     };
     if ends {
         connection.as_mut().graceful_shutdown();
-        if member.seat.is_busy() {
+        if seat.is_busy() {
             let _ = connection.await;
         }
     }
@@ -163,7 +166,9 @@ struct Seat {
     order: Arc<AtomicU64>,
     /// That count when this one was last busy, or came.
     used: AtomicU64,
-    evicted: Notify,
+    /// Streams of somebody who was let in.
+    stays: AtomicU32,
+    evicted: watch::Sender<bool>,
 }
 
 impl Seat {
@@ -172,7 +177,8 @@ impl Seat {
             busy: AtomicU32::new(0),
             order: Arc::clone(order),
             used: AtomicU64::new(0),
-            evicted: Notify::new(),
+            stays: AtomicU32::new(0),
+            evicted: watch::Sender::new(false),
         };
         seat.touch();
         seat
@@ -186,12 +192,44 @@ impl Seat {
     fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed) > 0
     }
+
+    /// Waits until it has to make room for another.
+    async fn evicted(&self) {
+        // The sender lives as long as this.
+        let _ = self.evicted.subscribe().wait_for(|&evicted| evicted).await;
+    }
 }
 
 /// A connection's membership; it ends with its task.
 struct Member {
     crowd: Arc<Crowd>,
     seat: Arc<Seat>,
+}
+
+/// A connection, for streams that outlive the request that began them. It counts until the last of these is dropped.
+#[derive(Clone)]
+pub(crate) struct Attendance(Arc<Member>);
+
+impl Attendance {
+    /// Waits until it has to make room for another.
+    pub(crate) async fn evicted(&self) {
+        self.0.seat.evicted().await;
+    }
+
+    /// Marks it as one of somebody who was let in: those make room last.
+    pub(crate) fn stay(&self) -> Stay {
+        self.0.seat.stays.fetch_add(1, Ordering::Relaxed);
+        Stay(Busy::new(&self.0.seat))
+    }
+}
+
+/// Such a mark, until it is dropped.
+pub(crate) struct Stay(Busy);
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.0.0.stays.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Marks a connection busy while a request of it is answered.
@@ -240,17 +278,17 @@ impl Crowd {
         }
     }
 
-    /// Ends the connection that has been idle longest; with all of them busy, the one that has been so longest: memory is
-    /// bounded, whatever comes.
+    /// Ends the connection that has been idle longest; with all of them busy, the one that has been so longest, and streams
+    /// of those who were let in last of all: memory is bounded, whatever comes.
     fn make_room(&self) {
         let mut seats = self.seats();
-        let oldest = seats
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, seat)| (seat.is_busy(), seat.used.load(Ordering::Relaxed)));
+        let oldest = seats.iter().enumerate().min_by_key(|(_, seat)| {
+            let stays = seat.stays.load(Ordering::Relaxed) > 0;
+            (stays, seat.is_busy(), seat.used.load(Ordering::Relaxed))
+        });
         if let Some((place, _)) = oldest {
             // It is no longer counted; its task removes nothing when it ends.
-            seats.swap_remove(place).evicted.notify_one();
+            seats.swap_remove(place).evicted.send_replace(true);
             self.left.send_replace(seats.len());
         }
     }

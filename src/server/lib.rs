@@ -18,6 +18,9 @@ mod gpus;
 mod guard;
 mod limits;
 mod listen;
+mod live;
+#[cfg(test)]
+mod live_tests;
 mod router;
 #[cfg(test)]
 mod router_tests;
@@ -26,6 +29,7 @@ mod runs;
 mod scheduler_tests;
 mod serve;
 mod start_error;
+mod stream;
 mod supervise;
 #[cfg(test)]
 mod yard;

@@ -1,5 +1,5 @@
 //! Every limit of the HTTP side in one place, with the reason for each number.
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 /// Bytes of a request's body. A command file of 10,000 tasks is a tenth of it.
 pub(crate) const BODY: usize = 1 << 20;
@@ -73,3 +73,36 @@ pub(crate) const RECOVERY_DELAY_MOST: Duration = Duration::from_secs(300);
 
 /// A scheduler that lived so long is started again at once, as if it were its first death.
 pub(crate) const GOOD_LIFE: Duration = Duration::from_secs(600);
+
+/// Bytes of one live message, about: a client that reads slowly holds up no more than this.
+pub(crate) const MESSAGE: usize = 256 << 10;
+
+/// Bytes of a message from a client of the live connection. A topic's name may hold a path.
+pub(crate) const LIVE_REQUEST: usize = 16 << 10;
+
+/// For the first message of a live connection, which shows who it is.
+pub(crate) const HELLO_TIME: Duration = Duration::from_secs(10);
+
+/// Between two signs of life; a page takes silence of twice this for a loss.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// For a client to take one live message; then it is given up.
+pub(crate) const SEND_TIME: Duration = Duration::from_secs(30);
+
+/// Live connections at once, WebSockets and event streams together. A tab has one.
+pub(crate) const FEEDS: usize = 384;
+
+/// Topics that one connection listens to: a tab shows a few things at once.
+pub(crate) const TOPICS_EACH: usize = 32;
+
+/// Topics that are filled at once, for all clients together.
+pub(crate) const TOPICS: usize = 256;
+
+/// Seconds that a client may ask to lie between two messages of a topic.
+pub(crate) const RATES: RangeInclusive<f64> = 0.5..=60.0;
+
+/// Keys of a topic that are remembered to be gone; beyond it, who has not heard of all gets a snapshot.
+pub(crate) const REMOVED_KEYS: usize = 1024;
+
+/// For a client to answer the end of a live connection.
+pub(crate) const PARTING_TIME: Duration = Duration::from_secs(1);

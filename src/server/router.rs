@@ -15,6 +15,7 @@ pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
         .merge(api::gpu::paths())
         .merge(api::scheduler::paths())
         .merge(api::log::paths())
+        .merge(api::live::paths())
 }
 
 /// The whole of what is served.

@@ -11,8 +11,8 @@ use std::{
 use axum::http::StatusCode;
 use gpuyard_core::{
     model::{
-        ConfigKey, GpuRef, GpuUuid, Mode, OnFailure, Outcome, ProcessIdentity, QueueId, RetryConfig, RunId, Settings,
-        TaskId, UniId,
+        ConfigKey, GpuRef, GpuUuid, Lang, Mode, OnFailure, Outcome, ProcessIdentity, QueueId, RetryConfig, RunId,
+        Settings, TaskId, UniId,
     },
     queue::{Beginning, Entry, Event, Machine, QueuePlan, Run, RunState, TaskPlan},
     wire::{ControlRequest, ControlResponse, StopKind},
@@ -22,6 +22,8 @@ use gpuyard_store::state::StateStore;
 use serde_json::json;
 
 use crate::{
+    guard::{Principal, Via},
+    live::Feed,
     supervise::News,
     yard::{SECRET, Yard, known, yard},
 };
@@ -182,6 +184,74 @@ async fn a_living_scheduler_is_shown_in_detail() {
     });
     let (_, body) = yard.ask(known("GET", "/api/scheduler/running", "")).await;
     assert_eq!(body["schedulers"][0]["completed_tasks"], json!(1));
+}
+
+/// The next message of a topic.
+async fn heard(feed: &mut Feed) -> serde_json::Value {
+    let message = tokio::time::timeout(LONG, feed.next()).await.unwrap().unwrap();
+    serde_json::from_str(&message.text).unwrap()
+}
+
+#[tokio::test]
+async fn what_happens_in_a_run_is_told_task_by_task() {
+    let yard = yard();
+    let _place = hold(&yard);
+    let mut scheduler = Scheduler::begin(&yard, "single_0-1", me());
+    scheduler.place(&yard, 1, 0);
+    yard.app.runs.refresh().unwrap();
+    let who = Principal::owner(Via::Secret, 0);
+    let mut all = Feed::new(&yard.app, who.clone(), Lang::En);
+    let mut one = Feed::new(&yard.app, who, Lang::En);
+    all.subscribe("schedulers", None).unwrap();
+    one.subscribe("run:single_0-1", None).unwrap();
+    let first = heard(&mut all).await;
+    let head = &first["set"]["single_0"];
+    assert_eq!(
+        (&head["running"], &head["run"]["running_tasks"]),
+        (&json!(true), &json!(1))
+    );
+    assert!(head["run"].get("queues").is_none(), "{head}");
+    let whole = heard(&mut one).await;
+    let (ended, next) = (scheduler.task(1, 0), scheduler.task(1, 1));
+    let set = whole["set"].as_object().unwrap();
+    assert_eq!(set.len(), 1 + 2 + 4, "the run, its queues, its tasks");
+    assert_eq!(set["run"]["run_id"], "single_0-1");
+    assert_eq!(
+        (&set["queue:1"]["state"], set["queue:1"].get("processes")),
+        (&json!("running"), None)
+    );
+    let task = &set[&format!("task:{ended}")];
+    assert_eq!((&task["queue_id"], &task["state"]), (&json!(1), &json!("running")));
+    assert_eq!(set[&format!("task:{next}")]["reason"]["code"], "QueueBusy");
+
+    scheduler.happens(Event::Ended {
+        task_id: ended.clone(),
+        outcome: Outcome::Exited { code: 0 },
+        started_at: None,
+        finished_at: None,
+        peak_memory: None,
+    });
+    yard.app.runs.refresh().unwrap();
+    assert_eq!(heard(&mut all).await["set"]["single_0"]["run"]["completed_tasks"], 1);
+    let change = heard(&mut one).await;
+    let keys: Vec<&String> = change["set"].as_object().unwrap().keys().collect();
+    assert!(
+        keys.contains(&&format!("task:{ended}")) && keys.contains(&&"queue:1".to_owned()),
+        "{keys:?}"
+    );
+    assert!(
+        !keys
+            .iter()
+            .any(|key| *key == "queue:2" || key.ends_with(&*scheduler.task(2, 1).0)),
+        "{keys:?}"
+    );
+
+    // Its files go: who listens is told that there is no more to hear.
+    std::fs::remove_dir_all(yard.app.root.state_dir()).unwrap();
+    std::fs::create_dir(yard.app.root.state_dir()).unwrap();
+    yard.app.runs.refresh().unwrap();
+    assert_eq!(heard(&mut all).await["removed"], json!(["single_0"]));
+    assert_eq!(heard(&mut one).await["code"], "no_such_run");
 }
 
 #[tokio::test]

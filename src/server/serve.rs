@@ -26,6 +26,7 @@ use crate::{
     gpus::Gpus,
     guard::{access::Guard, host::own_names},
     limits, listen,
+    live::Hub,
     router::router,
     runs::Book,
     supervise::Supervisor,
@@ -121,6 +122,7 @@ async fn live(options: Options) -> Result<(), StartError> {
         root.path().to_owned(),
     )
     .map_err(system("start the thread that samples GPUs"))?;
+    let (end, ended) = watch::channel(false);
     let app = Arc::new(App {
         guard: Arc::new(Guard::new(&settings, uid, own_names(&hostname, &etc_hosts), clock::now)),
         gpus,
@@ -132,12 +134,12 @@ async fn live(options: Options) -> Result<(), StartError> {
         exe,
         lang,
         news,
+        live: Hub::new(ended.clone()),
     });
     // Watched before the first look, so that no run falls between.
     let changed = Arc::new(Notify::new());
     let tell = Arc::clone(&changed);
     let _watch = FolderWatch::new(&app.root.state_dir(), move || tell.notify_one())?;
-    let (end, ended) = watch::channel(false);
     let supervisor = tokio::spawn(Supervisor::new(Arc::clone(&app), heard, changed).work(ended.clone()));
     let listener = tokio::net::TcpListener::from_std(listener).map_err(system("listen"))?;
     let serving = tokio::spawn(connection::serve(listener, router(&app), ended));

@@ -14,13 +14,17 @@ use gpuyard_exec::{clock, host::HostFolder};
 use gpuyard_gpu::{GpuReader, SourceContext, SourceSpec};
 use gpuyard_store::{Root, audit::AuditLog};
 use serde_json::Value;
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::{
+    mpsc::{self, UnboundedReceiver},
+    watch,
+};
 use tower::ServiceExt;
 
 use crate::{
     app::App,
     gpus::Gpus,
     guard::{access::Guard, peer::Peer},
+    live::Hub,
     router::router,
     runs::Book,
     supervise::News,
@@ -37,6 +41,8 @@ pub(crate) struct Yard {
     pub(crate) app: Arc<App>,
     /// What the supervisor would hear.
     pub(crate) heard: Option<UnboundedReceiver<News>>,
+    /// Ends the daemon's streams.
+    pub(crate) end: watch::Sender<bool>,
 }
 
 pub(crate) fn yard() -> Yard {
@@ -67,6 +73,7 @@ impl Yard {
         let source = gpuyard_gpu::open(&spec, SourceContext::default()).unwrap();
         let reader = Arc::new(GpuReader::spawn(source));
         let (news, heard) = mpsc::unbounded_channel();
+        let (end, ended) = watch::channel(false);
         let app = App {
             guard: Arc::new(Guard::new(&settings, UID, vec!["yard".into()], clock::now)),
             gpus: Gpus::start(reader, Seconds(3600.0), root.path().to_owned()).unwrap(),
@@ -78,11 +85,13 @@ impl Yard {
             lang: Lang::En,
             news,
             root,
+            live: Hub::new(ended),
         };
         Yard {
             folder,
             app: Arc::new(app),
             heard: Some(heard),
+            end,
         }
     }
 

@@ -93,6 +93,11 @@ impl Root {
         self.logs().join("state")
     }
 
+    /// `logs/log_bindings.json`.
+    pub fn bindings_path(&self) -> PathBuf {
+        self.logs().join("log_bindings.json")
+    }
+
     /// `logs/pid.json`.
     pub fn pid_file(&self) -> PathBuf {
         self.logs().join("pid.json")

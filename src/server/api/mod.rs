@@ -1,6 +1,7 @@
 //! The handlers, one file a group of paths.
 pub(crate) mod auth;
 pub(crate) mod gpu;
+pub(crate) mod live;
 pub(crate) mod log;
 pub(crate) mod pages;
 pub(crate) mod reference;

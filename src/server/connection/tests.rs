@@ -7,6 +7,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use tokio::sync::Notify;
+
 use super::*;
 
 /// Longer than anything here takes; a test that fails says so instead of hanging.

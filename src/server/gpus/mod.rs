@@ -80,6 +80,11 @@ impl Gpus {
         let _ = tokio::time::timeout(FIRST_READING, readings.wait_for(|&count| count > 0)).await;
     }
 
+    /// Tells of each reading.
+    pub(crate) fn readings(&self) -> watch::Receiver<u64> {
+        self.readings.clone()
+    }
+
     /// Everything, for `/api/gpu`. Reads `/proc`, so not on the thread that serves.
     pub(crate) fn report(&self, tasks: &Tasks, lang: Lang) -> GpuReport {
         let now = clock::now();

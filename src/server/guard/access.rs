@@ -11,6 +11,7 @@ use axum::{
     response::Response,
 };
 use gpuyard_core::model::{Now, Settings};
+use tokio::sync::watch;
 
 use super::{
     Principal, Via,
@@ -37,6 +38,8 @@ pub(crate) struct Guard {
     rules: RwLock<Arc<DoorRules>>,
     sessions: Mutex<Sessions>,
     throttle: Mutex<Throttle>,
+    /// Counts the times that somebody who was in is no longer.
+    departures: watch::Sender<u64>,
     clock: fn() -> Now,
 }
 
@@ -74,6 +77,7 @@ impl Guard {
             own_names,
             sessions: Mutex::new(Sessions::new(settings.session_hours)),
             throttle: Mutex::default(),
+            departures: watch::Sender::new(0),
             clock,
         }
     }
@@ -100,8 +104,14 @@ impl Guard {
         sessions.last(settings.session_hours);
         if changed {
             sessions.close_all();
+            self.departures.send_modify(|count| *count += 1);
         }
         changed
+    }
+
+    /// Tells when somebody who was in is perhaps no longer: a stream then asks [`Guard::is_in`] at once.
+    pub(crate) fn departures(&self) -> watch::Receiver<u64> {
+        self.departures.subscribe()
     }
 
     fn rules(&self) -> Arc<DoorRules> {
@@ -114,10 +124,6 @@ impl Guard {
     }
 
     /// Whether whoever was let in would still be: what a stream asks at each heartbeat, which counts as use of its login.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for what follows the settings, and for streams")
-    )]
     pub(crate) fn is_in(&self, principal: &Principal) -> bool {
         principal.epoch == self.rules().epoch
             && match &principal.via {
@@ -151,6 +157,7 @@ impl Guard {
     pub(crate) fn logout(&self, principal: &Principal) {
         if let Via::Session(hash) = &principal.via {
             lock(&self.sessions).close(hash);
+            self.departures.send_modify(|count| *count += 1);
         }
     }
 
@@ -226,7 +233,7 @@ pub(crate) async fn check(
         .map_err(|name| wrong_host(&name))?;
     let peer = request.extensions().get::<Peer>().cloned().unwrap_or_else(nobody);
     let path = request.uri().path();
-    if path == SHOWS_LATER {
+    if path == SHOWS_LATER && asks_for_socket(&request) {
         if is_from_elsewhere(request.headers()) {
             return Err(from_elsewhere());
         }
@@ -235,6 +242,12 @@ pub(crate) async fn check(
         request.extensions_mut().insert(principal);
     }
     Ok(next.run(request).await)
+}
+
+/// Whether a request opens a WebSocket. Anything else at its path is a call like any other.
+fn asks_for_socket(request: &Request) -> bool {
+    let upgrade = request.headers().get(header::UPGRADE);
+    request.method() == Method::GET && upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Whether nobody needs a secret for a path.

@@ -29,11 +29,11 @@ impl Followed {
         }
     }
 
-    /// Takes in what is new. Costs one `stat` where nothing is.
-    pub(super) fn look(&mut self, dir: &Path, now: Now) -> Result<(), StoreError> {
+    /// Takes in what is new, and says whether anything is. Costs one `stat` where nothing is.
+    pub(super) fn look(&mut self, dir: &Path, now: Now) -> Result<bool, StoreError> {
         let mut update = self.follower.poll()?;
         if update.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         if update.snapshot.is_none() && !matches!(self.known, Known::Live(_)) {
             // An ended run that somebody goes on with: its tasks are needed again.
@@ -54,7 +54,7 @@ impl Followed {
                 self.known = Known::Ended(Box::new(without_tasks(machine.shown(Lang::En, now))));
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// What is known of it beside its tasks.

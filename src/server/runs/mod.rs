@@ -10,18 +10,34 @@ use std::{
 
 use followed::{Followed, without_tasks};
 use gpuyard_core::{
-    model::{ConfigKey, Lang, RunId, TaskId, UniId},
+    model::{ConfigKey, Lang, Now, RunId, TaskId, UniId},
     queue::{Entry, Machine, Run, Task},
     wire::TaskRef,
 };
 use gpuyard_exec::clock;
 use gpuyard_store::{StoreError, state};
 pub(crate) use standing::Standing;
+use tokio::sync::watch;
 
 /// All runs that have files in the state folder.
 pub(crate) struct Book {
     dir: PathBuf,
     runs: Mutex<BTreeMap<RunId, Page>>,
+    /// Counts all that was new.
+    told: watch::Sender<u64>,
+}
+
+/// Tells that something in the book is new.
+pub(crate) struct Changes(watch::Receiver<u64>);
+
+impl Changes {
+    /// Waits until something is new since the last call.
+    pub(crate) async fn next(&mut self) {
+        if self.0.changed().await.is_err() {
+            // The daemon ends.
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// One run's page.
@@ -29,6 +45,16 @@ struct Page {
     followed: Followed,
     /// Why it could not be read the last time; logged once.
     trouble: Option<String>,
+    /// Counts what was new of it.
+    version: u64,
+}
+
+impl Page {
+    /// The run as lists show it.
+    fn head(&self, run: &Run, lang: Lang, now: Now) -> Run {
+        let machine = self.followed.machine();
+        machine.map_or_else(|| run.clone(), |machine| without_tasks(machine.shown(lang, now)))
+    }
 }
 
 /// The newest run of a command file, as the supervisor sees it.
@@ -44,7 +70,18 @@ impl Book {
         Book {
             dir,
             runs: Mutex::default(),
+            told: watch::Sender::new(0),
         }
+    }
+
+    /// Tells from now on when something is new.
+    pub(crate) fn changes(&self) -> Changes {
+        Changes(self.told.subscribe())
+    }
+
+    /// Something is new that the files do not say: a scheduler began or ended.
+    pub(crate) fn tell(&self) {
+        self.told.send_modify(|count| *count += 1);
     }
 
     fn runs(&self) -> MutexGuard<'_, BTreeMap<RunId, Page>> {
@@ -63,19 +100,56 @@ impl Book {
             .filter(|l| l.has_snapshot)
             .map(|l| l.run_id)
             .collect();
+        let before = runs.len();
         runs.retain(|run, _| there.contains(run));
+        let mut news = runs.len() != before;
         for run in there {
             let page = runs.entry(run).or_insert_with_key(|run| Page {
                 followed: Followed::new(&self.dir, run),
                 trouble: None,
+                version: 0,
             });
-            let trouble = page.followed.look(&self.dir, now).err().map(|error| error.to_string());
+            let looked = page.followed.look(&self.dir, now);
+            if matches!(looked, Ok(true)) {
+                page.version += 1;
+                news = true;
+            }
+            let trouble = looked.err().map(|error| error.to_string());
             if let Some(trouble) = trouble.as_ref().filter(|said| page.trouble.as_ref() != Some(said)) {
                 tracing::error!("a run's state cannot be read: {trouble}");
             }
             page.trouble = trouble;
         }
+        if news {
+            self.tell();
+        }
         Ok(())
+    }
+
+    /// How much of a run is known, counted, and whether its scheduler lives: while both are what they were, so is the run.
+    /// `None` where there is none of that id.
+    pub(crate) fn version_of(&self, run_id: &RunId) -> Option<(u64, bool)> {
+        let runs = self.runs();
+        let page = runs.get(run_id)?;
+        let alive = page.followed.run().is_some_and(|run| Standing::of(run).alive);
+        Some((page.version, alive))
+    }
+
+    /// The newest run of each command file, without its tasks, and whether its scheduler lives.
+    pub(crate) fn heads(&self, lang: Lang) -> Vec<(ConfigKey, bool, Run)> {
+        let (runs, now) = (self.runs(), clock::now());
+        let mut newest = BTreeMap::new();
+        for page in runs.values() {
+            if let (Some(key), Some(run)) = (page.followed.key(), page.followed.run()) {
+                newest.insert(key, (page, run));
+            }
+        }
+        let each = newest.into_iter().map(|(key, (page, run))| {
+            let standing = Standing::of(run);
+            let shown = page.head(run, lang, now);
+            (key, standing.alive, standing.judge(shown))
+        });
+        each.collect()
     }
 
     /// The newest run of each command file. Ids sort by time within one.
@@ -110,13 +184,10 @@ impl Book {
         let pages = runs.values().filter(|page| page.followed.key().is_some_and(&wanted));
         let mut heads: Vec<(&Run, &Page)> = pages.filter_map(|page| Some((page.followed.run()?, page))).collect();
         heads.sort_by(|(a, _), (b, _)| (b.started_at, &b.run_id).cmp(&(a.started_at, &a.run_id)));
-        let shown = heads.into_iter().take(most).map(|(run, page)| {
-            let whole = page
-                .followed
-                .machine()
-                .map(|machine| without_tasks(machine.shown(lang, now)));
-            Standing::of(run).judge(whole.unwrap_or_else(|| run.clone()))
-        });
+        let shown = heads
+            .into_iter()
+            .take(most)
+            .map(|(run, page)| Standing::of(run).judge(page.head(run, lang, now)));
         shown.collect()
     }
 

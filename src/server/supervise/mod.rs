@@ -94,6 +94,7 @@ impl Supervisor {
     }
 
     fn hear(&mut self, news: News) {
+        self.app.runs.tell();
         match news {
             News::Started(key, child) => self.watch_child(key, child),
             News::Died(key, process) => {
