@@ -20,8 +20,9 @@ struct Entry {
 }
 
 /// A topic's entries.
-#[derive(Default)]
 pub(crate) struct Board {
+    /// Bytes after which a piece takes nothing more in.
+    length: usize,
     entries: BTreeMap<Key, Entry>,
     /// Keys that are gone, with the change that took each.
     gone: BTreeMap<Key, u64>,
@@ -62,6 +63,19 @@ pub(crate) enum Upto {
 }
 
 impl Board {
+    /// An empty topic, told in pieces of about so many bytes.
+    pub(crate) fn new(length: usize) -> Board {
+        Board {
+            length,
+            entries: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            order: BTreeMap::new(),
+            newest: 0,
+            floor: 0,
+            last: None,
+        }
+    }
+
     /// Takes in all that a topic holds now; returns whether anything is other than it was.
     pub(crate) fn take(&mut self, said: Said) -> bool {
         let before = self.newest;
@@ -133,7 +147,7 @@ impl Board {
             let mut rest = board.entries.range::<Key, _>((from, Unbounded)).peekable();
             let mut set = String::from("\"set\":{");
             let mut last = None;
-            while let Some((key, entry)) = rest.next_if(|_| set.len() < limits::MESSAGE) {
+            while let Some((key, entry)) = rest.next_if(|_| set.len() < board.length) {
                 pair(&mut set, key, &entry.text);
                 last = Some(key);
             }
@@ -166,7 +180,7 @@ impl Board {
                         removed.push_str(key);
                     }
                 }
-                if set.len() + removed.len() >= limits::MESSAGE {
+                if set.len() + removed.len() >= board.length {
                     upto = number;
                     break;
                 }
@@ -275,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_change_says_what_is_new_and_what_is_gone_and_nothing_else() {
-        let mut board = Board::default();
+        let mut board = Board::new(1000);
         let map = |value: Value| serde_json::from_value::<Map>(value).unwrap();
         assert!(board.take(said(&map(json!({"a": 1, "b\"": 2, "c": 3})))));
         let whole = board.part(None);
@@ -307,7 +321,7 @@ mod tests {
 
     #[test]
     fn many_at_one_place_share_one_text() {
-        let mut board = Board::default();
+        let mut board = Board::new(1000);
         board.take(said(&Map::from([("a".into(), json!(1))])));
         assert!(Arc::ptr_eq(&board.part(None).body, &board.part(None).body));
         board.take(said(&Map::from([("a".into(), json!(2))])));
@@ -325,16 +339,14 @@ mod tests {
                 .wrapping_add(1_442_695_040_888_963_407);
             (random >> 33) % sides
         };
-        let mut board = Board::default();
+        let mut board = Board::new(1000);
         let mut clients: Vec<Client> = (0..4).map(|_| Client::default()).collect();
         let (mut snapshots_in_parts, mut changes) = (0, 0);
-        let mut map: Map = (0..200)
-            .map(|key| (format!("k{key}"), json!("x".repeat(3000))))
-            .collect();
-        for step in 0..400 {
+        let mut map: Map = (0..200).map(|key| (format!("k{key}"), json!("x".repeat(30)))).collect();
+        for step in 0..600 {
             match dice(3) {
                 // Values that make some messages too long for one.
-                0 if dice(2) == 0 => _ = map.insert(format!("k{}", dice(200)), json!("x".repeat(dice(5000) as usize))),
+                0 if dice(2) == 0 => _ = map.insert(format!("k{}", dice(200)), json!("x".repeat(dice(50) as usize))),
                 1 => _ = map.remove(&format!("k{}", dice(200))),
                 // Enough at once that what is gone is forgotten.
                 _ if dice(100) == 0 => {
@@ -363,21 +375,21 @@ mod tests {
     }
 
     #[test]
-    fn no_piece_is_much_longer_than_a_message() {
-        let mut board = Board::default();
-        let value = json!("x".repeat(10_000));
+    fn no_piece_is_much_longer_than_it_should_be() {
+        let mut board = Board::new(26_000);
+        let value = json!("x".repeat(1000));
         board.take(said(&(0..500).map(|key| (format!("k{key}"), value.clone())).collect()));
         let (mut after, mut parts) = (None, 0);
         loop {
             let piece = board.part(after.as_ref());
-            assert!(piece.body.len() < limits::MESSAGE + 11_000);
+            assert!(piece.body.len() < 27_100);
             parts += 1;
             match piece.upto {
                 Upto::Key(key) => after = Some(key),
                 _ => break,
             }
         }
-        assert_eq!(parts, 19);
-        assert!(board.change(0).unwrap().body.len() < limits::MESSAGE + 11_000);
+        assert_eq!(parts, 20);
+        assert!(board.change(0).unwrap().body.len() < 27_100);
     }
 }

@@ -7,7 +7,7 @@ use super::{
     board::Board,
     source::{Draft, Source},
 };
-use crate::error::ApiError;
+use crate::{error::ApiError, limits};
 
 /// A topic that somebody listens to. With its last listener it ends.
 pub(crate) struct Topic {
@@ -16,7 +16,6 @@ pub(crate) struct Topic {
     filler: Mutex<Option<AbortHandle>>,
 }
 
-#[derive(Default)]
 struct Held {
     board: Board,
     /// It has been read once: an empty board is an empty topic.
@@ -34,7 +33,13 @@ impl Topic {
     /// Begins to fill a topic. Must be called inside the daemon's loop.
     pub(crate) fn begin(source: Box<dyn Source>) -> Arc<Topic> {
         let topic = Arc::new(Topic {
-            held: Mutex::default(),
+            held: Mutex::new(Held {
+                board: Board::new(limits::MESSAGE),
+                filled: false,
+                trouble: None,
+                troubles: 0,
+                listeners: Vec::new(),
+            }),
             filler: Mutex::default(),
         });
         let filler = tokio::spawn(fill(Arc::downgrade(&topic), source)).abort_handle();
