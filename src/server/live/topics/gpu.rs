@@ -29,7 +29,7 @@ impl Gpu {
 impl Source for Gpu {
     fn read(&mut self, draft: &mut Draft) -> Result<(), ApiError> {
         let app = &self.app;
-        let report = app.gpus.report(&|uni_id| app.runs.task_of_attempt(uni_id), self.lang);
+        let report = app.gpus.report(&app.tasks_on_gpus()?, self.lang);
         draft.put("report", &without(&report, &["gpus", "host"])?)?;
         draft.put("host", &report.host)?;
         for gpu in &report.gpus {
