@@ -1,5 +1,5 @@
 // Keys of every page, and what of the frame they open.
-import { ref } from 'vue'
+import { ref, watch } from 'vue'
 import { useRouter } from 'vue-router'
 import { useShortcuts } from '@/composables/shortcuts'
 import { useWords } from '@/i18n'
@@ -10,6 +10,25 @@ export function useFrameKeys() {
   const router = useRouter()
   const palette = ref(false)
   const help = ref(false)
+
+  /** Letters that were typed before the palette had been loaded. */
+  const early = ref('')
+  function catchEarly(event: KeyboardEvent): void {
+    if (event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey) return
+    event.preventDefault()
+    event.stopPropagation()
+    early.value += event.key
+  }
+  watch(palette, (open) => {
+    early.value = ''
+    if (open) addEventListener('keydown', catchEarly, true)
+    else paletteReady()
+  }, { flush: 'sync' })
+  /** The palette is there and takes the keys itself. */
+  function paletteReady(): string {
+    removeEventListener('keydown', catchEarly, true)
+    return early.value
+  }
 
   function filter(): void {
     const field = document.querySelector<HTMLInputElement>('[data-filter]')
@@ -28,5 +47,5 @@ export function useFrameKeys() {
       run: () => void router.push(page.path),
     })),
   ])
-  return { palette, help }
+  return { palette, paletteReady, help }
 }

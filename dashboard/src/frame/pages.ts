@@ -1,5 +1,5 @@
 // The pages of the rail, in its order; the number is the key that goes there.
-import { Activity, ListTree, MonitorCog, Settings, SlidersHorizontal } from '@lucide/vue'
+import { Activity, Cpu, ListTree, MonitorCog, Settings, SlidersHorizontal } from '@lucide/vue'
 import type { Component } from 'vue'
 import type { Key } from '@/i18n'
 
@@ -11,6 +11,7 @@ export interface Page {
 
 export const PAGES: readonly Page[] = [
   { path: '/gpu', name: 'nav.gpu', icon: MonitorCog },
+  { path: '/processes', name: 'nav.processes', icon: Cpu },
   { path: '/command', name: 'nav.command', icon: ListTree },
   { path: '/state', name: 'nav.state', icon: Activity },
   { path: '/rule', name: 'nav.rule', icon: SlidersHorizontal },

@@ -8,6 +8,14 @@ declare module 'vue-router' {
   }
 }
 
+/** Lists come after their page: Back waits until the page is as long as it was, or until it is plain that it will not be. */
+const LONGEST_WAIT = 2000
+async function long(enough: number): Promise<void> {
+  const until = performance.now() + LONGEST_WAIT
+  do await new Promise((resolve) => requestAnimationFrame(resolve))
+  while (document.documentElement.scrollHeight < enough && performance.now() < until)
+}
+
 export function makeRouter(): Router {
   return createRouter({
     history: createWebHistory('/ui/'),
@@ -15,6 +23,7 @@ export function makeRouter(): Router {
       { path: '/', redirect: '/gpu' },
       { path: '/login', component: () => import('@/views/login/LoginPage.vue'), meta: { bare: true } },
       { path: '/gpu', component: () => import('@/views/gpu/GpuPage.vue') },
+      { path: '/processes', component: () => import('@/views/processes/ProcessPage.vue') },
       { path: '/command', component: () => import('@/views/command/CommandPage.vue') },
       { path: '/state', component: () => import('@/views/state/StatePage.vue') },
       { path: '/logs/:rest(.*)*', component: () => import('@/views/logs/LogPage.vue') },
@@ -24,7 +33,7 @@ export function makeRouter(): Router {
     ],
     async scrollBehavior(to, from, saved) {
       if (saved) {
-        await new Promise((resolve) => requestAnimationFrame(resolve))
+        await long(saved.top + innerHeight)
         return saved
       }
       return to.path === from.path ? undefined : { top: 0 }

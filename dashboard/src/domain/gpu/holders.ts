@@ -1,5 +1,6 @@
 // Who is on the GPUs: users, and the processes of a GPU as lines.
 import type { Schemas } from '@/api'
+import { nameOf } from './ending'
 
 type Gpu = Schemas['GpuEntry']
 type ProcessEntry = Schemas['ProcessEntry']
@@ -47,7 +48,7 @@ export function processesOf(gpus: readonly Gpu[]): OneProcess[] {
   for (const gpu of gpus) {
     for (const entry of gpu.processes ?? []) {
       const { gpu_index, gpu_memory, gpu_sm_utilization } = entry
-      const key = `${entry.pid}@${entry.start_time}`
+      const key = nameOf(entry)
       const known = found.get(key)
       if (!known) {
         found.set(key, { ...entry, key, gpus: [gpu_index], memory: gpu_memory, utilization: gpu_sm_utilization })

@@ -9,6 +9,7 @@ export type Usage = Schemas['Usage']
 export type TaskRef = Schemas['TaskRef']
 export type Vendor = Schemas['Vendor']
 
+export * from './ending'
 export * from './free'
 export * from './holders'
 export * from './trace'

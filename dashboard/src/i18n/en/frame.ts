@@ -20,6 +20,7 @@ export default {
   nav: {
     label: 'Pages',
     gpu: 'GPUs',
+    processes: 'Processes',
     command: 'Commands',
     state: 'State',
     rule: 'Rules',
@@ -71,6 +72,7 @@ export default {
     gpus: 'GPUs',
     tasks: 'Tasks',
     processes: 'GPU processes',
+    task: '{config} · queue {queue} · task {n}',
     start: 'Start {config}',
     stop: 'Stop {config}',
     language: 'Switch to Chinese (中文)',

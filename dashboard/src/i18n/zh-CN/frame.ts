@@ -20,6 +20,7 @@ export default {
   nav: {
     label: '页面',
     gpu: '显卡',
+    processes: '进程',
     command: '命令',
     state: '状态',
     rule: '规则',
@@ -71,6 +72,7 @@ export default {
     gpus: '显卡',
     tasks: '任务',
     processes: 'GPU 进程',
+    task: '{config} · 队列 {queue} · 任务 {n}',
     start: '启动 {config}',
     stop: '停止 {config}',
     language: '切换到英文（English）',
