@@ -283,4 +283,85 @@ mod tests {
         assert!(reader.read([], start.plus_millis(8000)).is_empty());
         assert!(reader.tracked.is_empty());
     }
+
+    /// A process with its parent, its words and what else it has.
+    fn born(root: &Path, (pid, name, parent): (i32, &str, i32), words: &str, (cgroup, environ): (&str, &str)) {
+        let folder = root.join(pid.to_string());
+        fs::create_dir_all(&folder).unwrap();
+        let stat = format!("{pid} ({name}) S {parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {pid} 0 256 0 0\n");
+        fs::write(folder.join("stat"), stat).unwrap();
+        fs::write(folder.join("status"), "Uid:\t0\t0\t0\t0\n").unwrap();
+        fs::write(folder.join("cmdline"), words.replace(' ', "\0")).unwrap();
+        fs::write(folder.join("cgroup"), format!("0::{cgroup}\n")).unwrap();
+        fs::write(folder.join("environ"), environ.replace(' ', "\0")).unwrap();
+    }
+
+    fn chain(origin: &Origin) -> Vec<(i32, Role)> {
+        let parents = origin.ancestors.iter();
+        parents.map(|parent| (parent.pid, parent.role)).collect()
+    }
+
+    #[test]
+    fn a_grandchild_is_told_with_its_parents_up_to_where_it_came_from() {
+        const TMUX: &str = "TMUX=/tmp/tmux-0/default,20,3 TMUX_PANE=%7";
+        let root = tempfile::tempdir().unwrap();
+        let at = root.path();
+        born(at, (1, "systemd", 0), "/sbin/init", ("/init.scope", ""));
+        born(at, (20, "tmux: server", 1), "tmux new -s train", ("/", ""));
+        born(at, (21, "bash", 20), "-bash", ("/", TMUX));
+        born(at, (22, "torchrun", 21), "python torchrun train.py", ("/", TMUX));
+        born(at, (23, "python", 22), "python train.py", ("/", TMUX));
+        // A runner of gpuyard, started by a scheduler from within that same tmux, and its task in a cgroup of its own.
+        born(at, (30, "exe", 1), "/proc/self/exe run-task", ("/", TMUX));
+        born(at, (31, "bash", 30), "bash -c x", ("/a/gpuyard-u-7/b", TMUX));
+        born(at, (32, "python", 31), "python x.py", ("/a/gpuyard-u-7/b", TMUX));
+        // One in a container, and one that went into the background of a tmux that lives, or does not.
+        let docker = format!("/system.slice/docker-{}.scope", "ab".repeat(32));
+        born(at, (40, "containerd-shim", 1), "containerd-shim-runc-v2", ("/", ""));
+        born(at, (41, "python", 40), "python serve.py", (&docker, ""));
+        born(at, (50, "python", 1), "python bg.py", ("/", TMUX));
+        born(at, (51, "python", 1), "python bg.py", ("/", "STY=20.x"));
+
+        let mut reader = DetailReader::new(at);
+        let named = [23, 32, 41, 50, 51].map(|pid| (pid, pid as u64));
+        let now = Mono(1_000_000);
+        let found = reader.read(named, now);
+        let origin = |pid: i32| &*found[&(pid, pid as u64)].origin;
+        assert_eq!(
+            chain(origin(23)),
+            [(22, Role::Process), (21, Role::Process), (20, Role::Terminal)]
+        );
+        let told = origin(23).terminal.as_ref().unwrap();
+        assert_eq!((told.server_pid, told.pane.as_deref()), (20, Some("%7")));
+        assert_eq!(told.attach.as_deref(), Some("tmux attach -t '$3'"));
+        assert_eq!(chain(origin(32)), [(31, Role::Process), (30, Role::Runner)]);
+        assert_eq!(
+            origin(32).terminal,
+            None,
+            "the terminal is the daemon's, not the task's"
+        );
+        assert_eq!(origin(32).attempt, Some(UniId("u-7".into())));
+        assert_eq!(chain(origin(41)), [(40, Role::Container)]);
+        assert_eq!(origin(41).container.as_ref().unwrap().id, "ab".repeat(32));
+        assert_eq!(origin(50).terminal.as_ref().unwrap().server_pid, 20);
+        assert_eq!(origin(51).terminal, None, "that server is no screen");
+
+        // Nothing changes: nothing is read again but stat, and the origin is the same one.
+        for name in ["cmdline", "cgroup", "environ", "status"] {
+            fs::remove_file(at.join("23").join(name)).unwrap();
+        }
+        let again = reader.read(named, now.plus_millis(1000));
+        assert!(Arc::ptr_eq(&again[&(23, 23)].origin, &found[&(23, 23)].origin));
+        // Its parent dies, and the first process takes it in; its terminal is still the one it was started in.
+        let stat = fs::read_to_string(at.join("23/stat")).unwrap();
+        fs::write(at.join("23/stat"), stat.replace("S 22", "S 1")).unwrap();
+        let orphan = &reader.read(named, now.plus_millis(2000))[&(23, 23)];
+        assert_eq!(chain(&orphan.origin), [(1, Role::Init)]);
+        assert_eq!(orphan.origin.terminal.as_ref().unwrap().server_pid, 20);
+        assert_eq!(orphan.command.as_deref(), Some("python train.py"));
+        // The server dies: nobody is told, and it is noticed all the same.
+        fs::remove_dir_all(at.join("20")).unwrap();
+        let later = reader.read(named, now.plus_millis(2000 + ORIGIN_AGE_MS));
+        assert_eq!(later[&(23, 23)].origin.terminal, None);
+    }
 }

@@ -14,6 +14,8 @@ mod document_tests;
 mod edge;
 mod error;
 mod extract;
+#[cfg(test)]
+mod gpu_tests;
 mod gpus;
 mod guard;
 mod limits;
@@ -34,6 +36,6 @@ mod supervise;
 #[cfg(test)]
 mod yard;
 
-pub use gpus::look_at_gpus;
+pub use gpus::LocalGpus;
 pub use serve::{Address, Options, PLACE, serve};
 pub use start_error::StartError;

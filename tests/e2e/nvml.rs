@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::yard::{SINGLE, Yard, alive, task, wait_until, whole_leases_never_overlap};
 
 /// A machine with NVIDIA's library in a folder of its own, and these GPUs.
-fn machine(state: &State) -> Yard {
+pub(crate) fn machine(state: &State) -> Yard {
     let yard = Yard::new("");
     let folder = yard.base().join("driver");
     fs::create_dir(&folder).unwrap();
@@ -18,7 +18,7 @@ fn machine(state: &State) -> Yard {
     yard
 }
 
-fn change(yard: &Yard, state: &State) {
+pub(crate) fn change(yard: &Yard, state: &State) {
     let path = yard.base().join("driver").join(STATE_FILE);
     let new = path.with_extension("new");
     fs::write(&new, serde_json::to_vec(state).unwrap()).unwrap();

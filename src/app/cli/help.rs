@@ -6,7 +6,7 @@ use gpuyard_core::model::Lang;
 const EXIT_CODES_EN: &str = "\
 Exit codes:
   0    done; for schedule: every task completed
-  1    it did not work; for schedule: a task failed; for check: warnings
+  1    it did not work; for schedule: a task failed; for check: warnings; for kill: one was not ended
   2    the command line, a file or the rules cannot be used; for check: errors
   3    another scheduler or daemon holds the place
   4    there is no such run, task or log, or nothing runs
@@ -19,7 +19,7 @@ Environment:
 const EXIT_CODES_ZH: &str = "\
 退出码：
   0    完成；schedule：全部任务成功
-  1    未能完成；schedule：有任务失败；check：有警告
+  1    未能完成；schedule：有任务失败；check：有警告；kill：有进程未结束
   2    命令行、文件或规则无法使用；check：有错误
   3    已有其他调度器或守护进程占用
   4    没有这样的运行、任务或日志，或没有正在运行的
@@ -58,6 +58,43 @@ const ZH: &[(&str, &str)] = &[
     (
         "Show the GPUs: memory, load, and who holds them",
         "显示显卡：显存、负载、由谁占用",
+    ),
+    (
+        "Show the processes on the GPUs: whose, what, how long, and where from",
+        "显示显卡上的进程：属于谁、是什么、运行多久、来自哪里",
+    ),
+    (
+        "End processes on the GPUs, and say what became of each",
+        "结束显卡上的进程，并说明每个进程的结果",
+    ),
+    (
+        "Only those with this in their name, command, user, pid, task or container",
+        "只显示名称、命令、用户、pid、任务或容器中含有此文字的进程",
+    ),
+    ("Only this user's", "只显示该用户的进程"),
+    ("Only those on this GPU", "只显示该显卡上的进程"),
+    (
+        "What comes first",
+        "排序方式：gpu、memory（显存）、sm、cpu、rss（内存）、time（时长）、user、pid",
+    ),
+    (
+        "With their parents, up to the session, container or task that they came from",
+        "连同父进程一起显示，直到其所属的会话、容器或任务",
+    ),
+    ("Show again every so many seconds (2)", "每隔若干秒重新显示（默认 2）"),
+    ("Processes on a GPU, 20 at most", "显卡上的进程，最多 20 个"),
+    ("Do not ask", "不再询问"),
+    (
+        "`TERM`: they may save their work; `KILL`: they end at once",
+        "`TERM`：进程可以先保存结果；`KILL`：立即结束",
+    ),
+    (
+        "Kill what TERM has not ended when the time to wait is over",
+        "等待时间过后，强制结束 TERM 未能结束的进程",
+    ),
+    (
+        "Seconds to wait for them to be gone, 0 to 30",
+        "等待进程消失的秒数，0 到 30",
     ),
     ("Start a scheduler in the background", "在后台启动调度器"),
     ("Stop a scheduler", "停止调度器"),

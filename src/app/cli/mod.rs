@@ -1,5 +1,6 @@
 //! The command line as clap reads it: verbs, their arguments, and what their exit codes mean.
 mod help;
+mod processes;
 mod target;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{
 };
 use gpuyard_core::model::{ConfigKey, Lang, Mode};
 
+pub(crate) use processes::{KillArgs, PsArgs};
 pub(crate) use target::{Target, TargetArgs};
 
 /// A config-driven, multi-queue GPU scheduler for the GPU servers that a lab shares.
@@ -48,6 +50,10 @@ pub(crate) enum Verb {
     Schedule(ScheduleArgs),
     /// Show the GPUs: memory, load, and who holds them
     Gpus(GpusArgs),
+    /// Show the processes on the GPUs: whose, what, how long, and where from
+    Ps(PsArgs),
+    /// End processes on the GPUs, and say what became of each
+    Kill(KillArgs),
     /// Start a scheduler in the background
     Start(StartArgs),
     /// Stop a scheduler
@@ -281,6 +287,8 @@ impl Cli {
     pub(crate) fn json(&self) -> bool {
         match &self.verb {
             Verb::Gpus(args) => args.json,
+            Verb::Ps(args) => args.json,
+            Verb::Kill(args) => args.json,
             Verb::Start(args) => args.json,
             Verb::Stop(args) => args.json,
             Verb::Status(args) => args.json,

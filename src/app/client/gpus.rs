@@ -2,6 +2,7 @@
 use std::io::Write;
 
 use gpuyard_exec::lease::HeldLease;
+use gpuyard_server::LocalGpus;
 
 use super::{Context, Daemon, gpus_view::GpusView};
 use crate::{cli::GpusArgs, failure::Failure, output, wiring};
@@ -16,7 +17,8 @@ pub(crate) fn gpus(context: &Context, args: &GpusArgs, out: &mut dyn Write) -> R
         Some(Ok(report)) => report,
         Some(Err(_)) | None => {
             let source = wiring::source(&context.settings(&root)?, &host)?;
-            gpuyard_server::look_at_gpus(source, root.path(), context.lang)
+            let mut here = LocalGpus::read(source, host.clone(), root);
+            here.report(context.lang).map_err(Failure::failed)?
         }
     };
     let leases = host.leases().map_err(Failure::failed)?;

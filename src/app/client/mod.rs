@@ -2,7 +2,11 @@
 mod daemon;
 pub(crate) mod gpus;
 mod gpus_view;
+pub(crate) mod kill;
 pub(crate) mod logs;
+mod processes;
+pub(crate) mod ps;
+mod ps_view;
 mod runs;
 pub(crate) mod start;
 mod state;

@@ -37,13 +37,18 @@ impl Changes {
 
     /// Waits for a change, or for a second.
     pub(crate) fn wait(&mut self) -> Result<(), Failure> {
-        if self.poll(AT_MOST)? {
+        self.wait_for(AT_MOST)
+    }
+
+    /// Waits for a change, or for so long.
+    pub(crate) fn wait_for(&mut self, patience: Duration) -> Result<(), Failure> {
+        if self.poll(patience)? {
             self.drain();
         }
         Ok(())
     }
 
-    /// The same, and for what follows at once.
+    /// Waits for a change or a second, and for what follows at once.
     pub(crate) fn wait_for_burst(&mut self) -> Result<(), Failure> {
         if self.poll(AT_MOST)? {
             // Nothing is readable once it is drained, so this waits for the next change or the burst's end.

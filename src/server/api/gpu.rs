@@ -4,18 +4,11 @@ use std::sync::Arc;
 use axum::{Extension, Json, extract::State, http::StatusCode};
 use gpuyard_core::{
     model::Lang,
-    wire::{GpuProcesses, GpuReport, KillAnswer, KillRequest, ProcessName, SamplerReport},
+    wire::{GpuProcesses, GpuReport, KillAnswer, KillRequest, SamplerReport},
 };
-use serde_json::{Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{
-    app::App,
-    audit::Caller,
-    error::ApiError,
-    extract::Body,
-    gpus::{Outcome, parse_start_time},
-};
+use crate::{app::App, audit::Caller, error::ApiError, extract::Body, gpus::parse_start_time};
 
 /// The paths of this file.
 pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
@@ -68,26 +61,7 @@ async fn kill(
         ));
     }
     let end = move |app: &Arc<App>| {
-        let note = |process: &ProcessName, outcome: &Outcome| {
-            let (code, task) = match &outcome.result {
-                Ok(killed) => (
-                    json!(killed.code),
-                    json!(killed.task.as_ref().map(|task| &task.task_id)),
-                ),
-                Err(not) => (json!(not.code), Value::Null),
-            };
-            let line = json!({
-                "what": "end a GPU process",
-                "pid": process.pid,
-                "start_time": process.start_time,
-                "user": outcome.username,
-                "name": outcome.name,
-                "signal": request.signal,
-                "task": task,
-                "code": code,
-            });
-            caller.note(app, line);
-        };
+        let note = |line| caller.note(app, line);
         Ok(app.gpus.end(&request, &app.tasks_on_gpus()?, &app.host, lang, note))
     };
     app.blocking(end).await.map(Json)

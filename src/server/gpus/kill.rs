@@ -12,6 +12,7 @@ use gpuyard_exec::{
     kill::{Sent, Target, wait_for_exits},
 };
 use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use super::listing::part;
 
@@ -63,6 +64,25 @@ impl Outcome {
             start_time: start_time.clone(),
         }
     }
+
+    /// For the audit log. Command lines stay out of it: passwords stand in them.
+    pub(crate) fn line(&self, signal: KillSignal) -> Value {
+        let ProcessName { pid, start_time } = self.process();
+        let (code, task) = match &self.result {
+            Ok(killed) => (json!(killed.code), killed.task.as_ref().map(|task| &task.task_id)),
+            Err(not) => (json!(not.code), None),
+        };
+        json!({
+            "what": "end a GPU process",
+            "pid": pid,
+            "start_time": start_time,
+            "user": self.username,
+            "name": self.name,
+            "signal": signal,
+            "task": task,
+            "code": code,
+        })
+    }
 }
 
 /// How far one process has come.
@@ -78,8 +98,9 @@ enum Step {
 /// The parts of a start time as the API writes it: boot and clock ticks; `None` for what is none of ours.
 pub(crate) fn parse_start_time(text: &str) -> Option<(&str, u64)> {
     let (boot, ticks) = text.rsplit_once('-')?;
-    let is_number = !ticks.is_empty() && ticks.bytes().all(|byte| byte.is_ascii_digit());
-    Some((boot, ticks.parse().ok().filter(|_| is_number)?))
+    let is_boot = boot.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_number = ticks.bytes().all(|byte| byte.is_ascii_digit());
+    Some((boot, ticks.parse().ok().filter(|_| is_boot && is_number)?))
 }
 
 impl Victims<'_> {

@@ -174,7 +174,7 @@ fn hidden(gpus: &[Gpu], lang: Lang) -> Hidden {
     if count > 0 {
         say(
             format!(
-                "{count} more are listed by the driver and cannot be looked at from here (another container, or a /proc that hides other users' processes)"
+                "{count} more, listed by the driver, cannot be looked at from here (another container, or a /proc that hides other users' processes)"
             ),
             format!("另有 {count} 个进程由驱动列出，但在此无法查看（位于其他容器，或 /proc 隐藏了其他用户的进程）"),
         );

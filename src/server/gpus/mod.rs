@@ -1,5 +1,7 @@
 //! The GPUs as the API shows them: one sampler for all callers, and process details read only when someone looks.
 mod kill;
+#[cfg(test)]
+mod kill_tests;
 mod listing;
 mod once;
 mod report;
@@ -21,12 +23,13 @@ use gpuyard_core::{
 };
 use gpuyard_exec::{clock, host::HostFolder, identity};
 use gpuyard_gpu::{DetailReader, GpuReader, HostSampler, Sampler, SamplerState};
+use serde_json::Value;
 use tokio::sync::watch;
 
+pub(crate) use kill::parse_start_time;
 use kill::{Listed, Victims};
-pub(crate) use kill::{Outcome, parse_start_time};
 use listing::Listing;
-pub use once::look_at_gpus;
+pub use once::LocalGpus;
 use report::{Facts, sampler, whole};
 pub(crate) use tasks::Tasks;
 
@@ -62,7 +65,7 @@ impl Gpus {
         };
         let sampler = Sampler::spawn(reader, interval, clock::now, notify)?;
         let details = Mutex::new(DetailReader::new(Path::new("/proc")));
-        let boot = identity::boot_id().chars().take(8).collect();
+        let boot = boot();
         Ok(Gpus {
             sampler,
             readings,
@@ -102,22 +105,7 @@ impl Gpus {
 
     /// Every process on every GPU. Reads `/proc` too.
     pub(crate) fn processes(&self, tasks: &Tasks, lang: Lang) -> GpuProcesses {
-        let now = clock::now();
-        let state = self.sampler.state();
-        let mut reader = lock(&self.details);
-        let details = named(&state, &mut reader, now);
-        let facts = Facts {
-            details: &details,
-            tasks,
-            boot: &self.boot,
-            now,
-        };
-        let listing = Listing {
-            facts: &facts,
-            username: &mut |uid| reader.username(uid),
-            lang,
-        };
-        listing.whole(&state)
+        listing(&self.sampler.state(), &mut lock(&self.details), tasks, &self.boot, lang)
     }
 
     /// Makes sure that these processes have been looked for since they came onto a GPU: what the last reading does not
@@ -139,14 +127,14 @@ impl Gpus {
         let _ = tokio::time::timeout(FIRST_READING, readings.wait_for(|&count| count > before)).await;
     }
 
-    /// Ends GPU processes. Waits for them, so not on the thread that serves.
+    /// Ends GPU processes, with a line of each for the audit log. Waits for them, so not on the thread that serves.
     pub(crate) fn end(
         &self,
         request: &KillRequest,
         tasks: &Tasks,
         host: &HostFolder,
         lang: Lang,
-        each: impl FnMut(&ProcessName, &Outcome),
+        note: impl FnMut(Value),
     ) -> KillAnswer {
         let now = clock::now();
         let state = self.sampler.state();
@@ -157,7 +145,7 @@ impl Gpus {
             boot: &self.boot,
             now,
         };
-        let answer = end(request, &state, &facts, (host, &self.root), lang, each);
+        let answer = end(request, &state, &facts, (host, &self.root), lang, note);
         self.sampler.hurry();
         answer
     }
@@ -175,14 +163,14 @@ impl Gpus {
     }
 }
 
-/// Ends processes that a snapshot lists, and tells of each what became of it.
+/// Ends processes that a snapshot lists, with a line of each for the audit log.
 fn end(
     request: &KillRequest,
     state: &SamplerState,
     facts: &Facts<'_>,
     (host, root): (&HostFolder, &Path),
     lang: Lang,
-    mut each: impl FnMut(&ProcessName, &Outcome),
+    mut note: impl FnMut(Value),
 ) -> KillAnswer {
     let listed = |pid: i32, start_ticks: u64| {
         let gpus = state.latest.iter().flat_map(|snapshot| &snapshot.gpus);
@@ -205,9 +193,32 @@ fn end(
     };
     let outcomes = victims.end(request);
     for outcome in &outcomes {
-        each(&outcome.process(), outcome);
+        note(outcome.line(request.signal));
     }
     victims.answer(outcomes)
+}
+
+/// Every process that a snapshot lists.
+fn listing(state: &SamplerState, reader: &mut DetailReader, tasks: &Tasks, boot: &str, lang: Lang) -> GpuProcesses {
+    let now = clock::now();
+    let details = named(state, reader, now);
+    let facts = Facts {
+        details: &details,
+        tasks,
+        boot,
+        now,
+    };
+    let listing = Listing {
+        facts: &facts,
+        username: &mut |uid| reader.username(uid),
+        lang,
+    };
+    listing.whole(state)
+}
+
+/// What start times of this boot begin with.
+fn boot() -> String {
+    identity::boot_id().chars().take(8).collect()
 }
 
 /// Details of what a snapshot lists.
