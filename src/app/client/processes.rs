@@ -1,11 +1,10 @@
 //! GPU processes, asked of the daemon where one answers, else looked at and ended from here.
-use gpuyard_core::{
-    model::Settings,
-    wire::{GpuProcesses, KillAnswer, KillRequest},
-};
+use std::path::{Path, PathBuf};
+
+use gpuyard_core::wire::{GpuProcesses, KillAnswer, KillRequest};
 use gpuyard_exec::{clock, identity};
 use gpuyard_server::LocalGpus;
-use gpuyard_store::{Root, audit::AuditLog};
+use gpuyard_store::audit::AuditLog;
 use serde_json::{Value, json};
 
 use super::{Context, Daemon};
@@ -21,8 +20,8 @@ pub(crate) enum Processes {
     /// By ourselves.
     Here {
         gpus: Box<LocalGpus>,
-        root: Root,
-        settings: Settings,
+        /// The log that a daemon of this root would write to.
+        audit: PathBuf,
         /// They were read at this moment already.
         fresh: bool,
     },
@@ -40,9 +39,8 @@ impl Processes {
         let settings = context.settings(&root)?;
         let source = wiring::source(&settings, &host)?;
         Ok(Processes::Here {
-            gpus: Box::new(LocalGpus::read(source, host, root.clone())),
-            root,
-            settings,
+            audit: root.audit_log(&settings),
+            gpus: Box::new(LocalGpus::read(source, host, root)),
             fresh: true,
         })
     }
@@ -64,15 +62,13 @@ impl Processes {
     pub(crate) fn end(&mut self, context: &Context, request: &KillRequest) -> Result<KillAnswer, Failure> {
         match self {
             Processes::There(daemon) => daemon.post(KILL, request),
-            Processes::Here {
-                gpus, root, settings, ..
-            } => {
+            Processes::Here { gpus, audit, .. } => {
                 gpus.again();
                 let mut lines = Vec::new();
                 let answer = gpus
                     .end(request, context.lang, |line| lines.push(line))
                     .map_err(Failure::failed)?;
-                note(root, settings, &lines);
+                note(audit, &lines);
                 Ok(answer)
             }
         }
@@ -80,8 +76,8 @@ impl Processes {
 }
 
 /// The same lines that a daemon writes. Who has no right to the log has ended processes of their own all the same.
-fn note(root: &Root, settings: &Settings, lines: &[Value]) {
-    let written = AuditLog::open(&root.audit_log(settings)).and_then(|log| {
+fn note(audit: &Path, lines: &[Value]) {
+    let written = AuditLog::open(audit).and_then(|log| {
         lines.iter().try_for_each(|line| {
             let mut whole = json!({
                 "at": clock::now().wall,
@@ -97,6 +93,6 @@ fn note(root: &Root, settings: &Settings, lines: &[Value]) {
         })
     });
     if let Err(error) = written {
-        output::note(&format!("not in the audit log: {error}"));
+        output::note(format!("not in the audit log: {error}"));
     }
 }
