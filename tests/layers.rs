@@ -40,6 +40,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("inotify", &["exec"]),
     // Files.
     ("notify", &["store"]),
+    // Logs: other encodings than UTF-8, newlines counted at the speed of memory, regular expressions without a bad case.
+    ("encoding_rs", &["store"]),
+    ("memchr", &["store"]),
+    ("regex", &["store"]),
     ("tempfile", &["store"]),
     ("yaml-edit", &["store"]),
     ("yaml_serde", &["store"]),

@@ -60,7 +60,7 @@ pub fn tell_peak(folder: &Path, peak: Bytes) -> Result<(), ExecError> {
 }
 
 /// What [`tell_peak`] told last.
-pub(crate) fn read_peak(folder: &Path) -> Option<Bytes> {
+pub fn read_peak(folder: &Path) -> Option<Bytes> {
     fs::read_to_string(folder.join(PEAK_FILE))
         .ok()?
         .trim()

@@ -1,13 +1,14 @@
 //! What all handlers share.
 use std::{path::PathBuf, sync::Arc};
 
+use gpuyard_core::formats::command::CommandFile;
 use gpuyard_core::model::{ConfigKey, Lang, Rules, Settings};
 use gpuyard_exec::{
     ExecError,
     host::HostFolder,
     place::{Holder, Place},
 };
-use gpuyard_store::{Root, audit::AuditLog};
+use gpuyard_store::{Root, audit::AuditLog, bindings::Bindings};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     gpus::{Gpus, Tasks},
     guard::access::Guard,
     live::Hub,
+    logs::Shelf,
     runs::Book,
     supervise::News,
 };
@@ -33,6 +35,10 @@ pub(crate) struct App {
     pub(crate) runs: Book,
     pub(crate) audit: AuditLog,
     pub(crate) live: Hub,
+    /// Logs, as far as they are known.
+    pub(crate) logs: Shelf,
+    /// Which logs tasks write themselves.
+    pub(crate) bindings: Bindings,
     /// Where the supervisor hears of schedulers that were started here.
     pub(crate) news: UnboundedSender<News>,
 }
@@ -41,6 +47,30 @@ impl App {
     /// The rules as they stand now; the defaults where they cannot be read (their page shows why).
     pub(crate) fn rules(&self) -> Rules {
         gpuyard_store::rules::load(&self.root.rules_path(&self.settings)).unwrap_or_default()
+    }
+
+    /// A command file as it stands on disk.
+    pub(crate) fn command_file(&self, key: ConfigKey) -> Result<CommandFile, ApiError> {
+        let path = self.root.command_path(&self.rules(), key);
+        match gpuyard_store::commands::load(&path, key.mode) {
+            Ok(loaded) => Ok(loaded.file),
+            Err(error) if error.is_not_found() => Err(ApiError::not_found(
+                "no_such_config",
+                "there is no such command file",
+                "没有这个配置",
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Moves log bindings to where their tasks are, in every command file that has some and can be read.
+    pub(crate) fn follow_bindings(&self) -> Result<(), ApiError> {
+        for key in self.bindings.configs()? {
+            if let Ok(file) = self.command_file(key) {
+                self.bindings.follow(key, &file)?;
+            }
+        }
+        Ok(())
     }
 
     /// Who runs a command file, if anyone.

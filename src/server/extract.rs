@@ -1,7 +1,10 @@
 //! What handlers take out of a request, with our own errors where it does not fit.
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::BytesRejection},
+    extract::{
+        FromRequest, FromRequestParts, Path, Query, Request,
+        rejection::{BytesRejection, QueryRejection},
+    },
     http::{StatusCode, request::Parts},
 };
 use gpuyard_core::model::{ConfigKey, Mode};
@@ -56,16 +59,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         Query::try_from_uri(&parts.uri)
             .map(|Query(query)| Ask(query))
-            .map_err(|rejection| {
-                let said = rejection.body_text();
-                let said = said
-                    .strip_prefix("Failed to deserialize query string: ")
-                    .unwrap_or(&said)
-                    .to_owned();
-                let zh = format!("查询参数不符合要求：{said}");
-                ApiError::field("query", "type", said, zh)
-            })
+            .map_err(|rejection| misread(&rejection))
     }
+}
+
+/// Why a query string does not fit.
+pub(crate) fn misread(rejection: &QueryRejection) -> ApiError {
+    let said = rejection.body_text();
+    let said = said
+        .strip_prefix("Failed to deserialize query string: ")
+        .unwrap_or(&said)
+        .to_owned();
+    let zh = format!("查询参数不符合要求：{said}");
+    ApiError::field("query", "type", said, zh)
 }
 
 /// `{mode}` of a path.

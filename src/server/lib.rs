@@ -23,6 +23,7 @@ mod listen;
 mod live;
 #[cfg(test)]
 mod live_tests;
+mod logs;
 mod router;
 #[cfg(test)]
 mod router_tests;

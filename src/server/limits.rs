@@ -62,6 +62,21 @@ pub(crate) const LOG_BYTES: u64 = 1 << 20;
 /// Lines of a log that one answer carries at most.
 pub(crate) const LOG_LINES: u64 = 10_000;
 
+/// Logs whose lines are known at once: a MiB each at most, a few KiB for all but giants.
+pub(crate) const KNOWN_LOGS: usize = 64;
+
+/// Bytes whose lines are counted before a question about a log is answered; what is beyond is counted in the background.
+pub(crate) const LOG_COUNTED_AT_ONCE: u64 = 4 << 20;
+
+/// Bytes of a log that are read at once while it is sent whole.
+pub(crate) const LOG_CHUNK: usize = 256 << 10;
+
+/// Between asking for a ticket and using it.
+pub(crate) const TICKET_TIME: Duration = Duration::from_secs(60);
+
+/// Tickets that wait for their use at once.
+pub(crate) const TICKETS: usize = 256;
+
 /// Runs that one answer lists at most.
 pub(crate) const LISTED_RUNS: usize = 200;
 

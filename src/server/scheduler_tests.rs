@@ -437,7 +437,7 @@ async fn a_tasks_own_log_is_read_and_nothing_else() {
     assert_eq!(content("queue_id=2").await.0, 404, "it has not run");
     assert_eq!(content("queue_id=9").await.0, 404);
     assert_eq!(content("queue_id=1&process_index=-1").await.0, 422);
-    assert_eq!(content("").await.0, 422);
+    assert_eq!(content("").await.0, 404, "the scheduler's own, which is not there");
     // A link in the place of the log leads nowhere.
     let log = yard
         .app

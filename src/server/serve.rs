@@ -12,6 +12,7 @@ use gpuyard_gpu::{GpuReader, GpuSource};
 use gpuyard_store::{
     FolderWatch, Root,
     audit::AuditLog,
+    bindings::Bindings,
     pid_file::{self, Instance},
 };
 use tokio::{
@@ -27,6 +28,7 @@ use crate::{
     guard::{access::Guard, host::own_names},
     limits, listen,
     live::Hub,
+    logs::Shelf,
     router::router,
     runs::Book,
     supervise::Supervisor,
@@ -128,6 +130,8 @@ async fn live(options: Options) -> Result<(), StartError> {
         gpus,
         runs: Book::new(root.state_dir()),
         audit: AuditLog::open(&root.audit_log(&settings))?,
+        logs: Shelf::new(&root, &settings),
+        bindings: Bindings::new(&root.logs()),
         root,
         host,
         settings,

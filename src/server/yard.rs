@@ -12,7 +12,7 @@ use axum::{
 use gpuyard_core::model::{Bytes, Lang, Seconds, Settings};
 use gpuyard_exec::{clock, host::HostFolder};
 use gpuyard_gpu::{GpuReader, SourceContext, SourceSpec};
-use gpuyard_store::{Root, audit::AuditLog};
+use gpuyard_store::{Root, audit::AuditLog, bindings::Bindings};
 use serde_json::Value;
 use tokio::sync::{
     mpsc::{self, UnboundedReceiver},
@@ -25,6 +25,7 @@ use crate::{
     gpus::Gpus,
     guard::{access::Guard, peer::Peer},
     live::Hub,
+    logs::Shelf,
     router::router,
     runs::Book,
     supervise::News,
@@ -79,6 +80,8 @@ impl Yard {
             gpus: Gpus::start(reader, Seconds(3600.0), root.path().to_owned()).unwrap(),
             runs: Book::new(root.state_dir()),
             audit: AuditLog::open(&root.audit_log(&settings)).unwrap(),
+            logs: Shelf::new(&root, &settings),
+            bindings: Bindings::new(&root.logs()),
             host,
             settings,
             exe: program(folder.path()),

@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::disallowed_methods))]
 
 pub mod audit;
+pub mod bindings;
 pub mod commands;
 mod error;
 pub mod file;

@@ -103,6 +103,11 @@ impl Root {
         self.logs().join("pid.json")
     }
 
+    /// `logs/index/`: what is known of the lines of large logs. It can be removed at any time.
+    pub fn log_index_dir(&self) -> PathBuf {
+        self.logs().join("index")
+    }
+
     /// `logs/tasks/`.
     pub fn tasks_dir(&self) -> PathBuf {
         self.logs().join("tasks")

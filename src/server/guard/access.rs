@@ -20,6 +20,7 @@ use super::{
     secret::{Secret, is_well_known},
     session::{Fresh, Sessions, is_token},
     throttle::{Source, Throttle},
+    ticket::{Granted, Tickets},
 };
 use crate::error::ApiError;
 
@@ -29,6 +30,9 @@ const OPEN: [&str; 4] = ["/", "/api/auth/check", "/api/auth/login", "/api/health
 /// A browser cannot send a header with a WebSocket: its first message carries the token, which [`Guard::enter`] looks at.
 /// What it is opened by is looked at here: a page of ours, or a program.
 const SHOWS_LATER: &str = "/api/ws";
+
+/// What a browser saves to a file it fetches without a header: a ticket in the query, good once, stands for one.
+const BY_TICKET: &str = "/api/log/download";
 
 /// Who is let in.
 pub(crate) struct Guard {
@@ -40,6 +44,7 @@ pub(crate) struct Guard {
     throttle: Mutex<Throttle>,
     /// Counts the times that somebody who was in is no longer.
     departures: watch::Sender<u64>,
+    tickets: Mutex<Tickets>,
     clock: fn() -> Now,
 }
 
@@ -78,6 +83,7 @@ impl Guard {
             sessions: Mutex::new(Sessions::new(settings.session_hours)),
             throttle: Mutex::default(),
             departures: watch::Sender::new(0),
+            tickets: Mutex::default(),
             clock,
         }
     }
@@ -151,6 +157,25 @@ impl Guard {
         }
         let fresh = sessions.open(random, (self.clock)());
         Ok((Principal::owner(Via::Secret, rules.epoch), Some(fresh)))
+    }
+
+    /// A ticket that stands for a query, for whoever asks for it.
+    pub(crate) fn ticket(&self, principal: &Principal, query: String) -> Result<(String, jiff::Timestamp), ApiError> {
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(ApiError::internal)?;
+        let granted = Granted {
+            principal: principal.clone(),
+            query,
+        };
+        Ok(lock(&self.tickets).give(granted, random, (self.clock)()))
+    }
+
+    /// Takes a ticket; who got it must still be let in.
+    fn redeem(&self, text: &str) -> Result<Granted, ApiError> {
+        let granted = lock(&self.tickets).redeem(text, (self.clock)());
+        granted
+            .filter(|granted| self.is_in(&granted.principal))
+            .ok_or_else(ticket_ended)
     }
 
     /// Ends the session that a caller came with; there is nothing to end for others.
@@ -237,6 +262,10 @@ pub(crate) async fn check(
         if is_from_elsewhere(request.headers()) {
             return Err(from_elsewhere());
         }
+    } else if let Some(text) = ticket_of(&request) {
+        let granted = guard.redeem(text)?;
+        request.extensions_mut().insert(granted.principal.clone());
+        request.extensions_mut().insert(granted);
     } else if !is_open(path) {
         let principal = guard.principal(request.method(), request.headers(), &peer).await?;
         request.extensions_mut().insert(principal);
@@ -248,6 +277,13 @@ pub(crate) async fn check(
 fn asks_for_socket(request: &Request) -> bool {
     let upgrade = request.headers().get(header::UPGRADE);
     request.method() == Method::GET && upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// The ticket that a request shows.
+fn ticket_of(request: &Request) -> Option<&str> {
+    let fits = request.uri().path() == BY_TICKET && request.method() == Method::GET;
+    let query = request.uri().query().filter(|_| fits)?;
+    query.split('&').find_map(|pair| pair.strip_prefix("ticket="))
 }
 
 /// Whether nobody needs a secret for a path.
@@ -298,6 +334,15 @@ fn no_secret() -> ApiError {
 
 fn wrong_secret() -> ApiError {
     ApiError::new(StatusCode::UNAUTHORIZED, "wrong_secret", "wrong secret", "密码错误")
+}
+
+fn ticket_ended() -> ApiError {
+    ApiError::new(
+        StatusCode::UNAUTHORIZED,
+        "ticket_ended",
+        "this ticket was used already, or is too old; ask for another one",
+        "下载凭证已使用或已过期，请重新获取",
+    )
 }
 
 fn session_ended() -> ApiError {

@@ -6,5 +6,7 @@ mod principal;
 pub(crate) mod secret;
 pub(crate) mod session;
 pub(crate) mod throttle;
+mod ticket;
 
 pub(crate) use principal::{Principal, Via};
+pub(crate) use ticket::Granted;

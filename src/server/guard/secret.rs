@@ -20,6 +20,11 @@ pub(crate) fn hash(text: &[u8]) -> [u8; 32] {
     Sha256::digest(text).into()
 }
 
+/// Bytes as hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The secret, as far as a running daemon has to know it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret {

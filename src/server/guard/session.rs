@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 use gpuyard_core::model::Now;
 use jiff::{SignedDuration, Timestamp};
 
-use super::secret::hash;
+use super::secret::{hash, hexadecimal};
 use crate::limits;
 
 /// What a token looks like: this, then 64 hexadecimal digits. A value of that shape is never compared with the secret,
@@ -72,8 +72,7 @@ impl Sessions {
         {
             self.open.remove(&oldest);
         }
-        let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        let token = format!("{PREFIX}{digits}");
+        let token = format!("{PREFIX}{}", hexadecimal(&random));
         let hash = TokenHash::of(&token);
         let length = self.length.as_millis() as u64;
         self.open.insert(

@@ -178,6 +178,11 @@ impl Book {
             .map(|newest| newest.run_id)
     }
 
+    /// The command file of a run.
+    pub(crate) fn key_of(&self, run_id: &RunId) -> Option<ConfigKey> {
+        self.runs().get(run_id)?.followed.key()
+    }
+
     /// Newest first, without tasks; of one command file, or of all of some.
     pub(crate) fn list(&self, wanted: impl Fn(ConfigKey) -> bool, most: usize, lang: Lang) -> Vec<Run> {
         let (runs, now) = (self.runs(), clock::now());
@@ -219,7 +224,11 @@ impl Book {
     }
 
     /// Shows a run's machine: the one that is followed, else one that is read for this.
-    fn with_machine<T>(&self, run_id: &RunId, show: impl FnOnce(&Machine) -> T) -> Result<Option<T>, StoreError> {
+    pub(crate) fn with_machine<T>(
+        &self,
+        run_id: &RunId,
+        show: impl FnOnce(&Machine) -> T,
+    ) -> Result<Option<T>, StoreError> {
         {
             let runs = self.runs();
             // Only what the folder lists is read: an id from outside is no path.

@@ -7,6 +7,7 @@
 //! is not run; the others run.
 mod align;
 mod edit;
+pub mod follow;
 mod line;
 mod parse;
 mod write;

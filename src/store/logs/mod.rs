@@ -1,5 +1,22 @@
 //! Parts of log files, in milliseconds and in bounded memory whatever the file's size.
-use std::{fs::File, os::unix::fs::FileExt, path::Path};
+mod encoding;
+mod index;
+mod open;
+mod redraw;
+mod rows;
+
+use std::{
+    fs::File,
+    os::unix::fs::{FileExt, MetadataExt},
+    path::Path,
+};
+
+use rustix::{fs::SeekFrom, io::Errno};
+
+pub use encoding::{Encoding, Text};
+pub use index::{Broken, Count, Index};
+pub use open::{Allowed, Refused};
+pub use rows::{Row, Rows, Window};
 
 use crate::{StoreError, file};
 
@@ -69,7 +86,27 @@ impl Log {
             .map_err(StoreError::io("read", &self.path))
     }
 
-    fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, StoreError> {
+    /// Which file it is, on its file system.
+    pub fn inode(&self) -> Result<u64, StoreError> {
+        self.file
+            .metadata()
+            .map(|meta| meta.ino())
+            .map_err(StoreError::io("read", &self.path))
+    }
+
+    /// Where there are bytes again from `offset` on: there itself, or where a hole ends; `size` where nothing follows.
+    pub(crate) fn data_from(&self, offset: u64, size: u64) -> Result<u64, StoreError> {
+        match rustix::fs::seek(&self.file, SeekFrom::Data(offset)) {
+            Ok(at) => Ok(at.min(size)),
+            Err(Errno::NXIO) => Ok(size),
+            // A file system that knows no holes.
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(offset),
+            Err(errno) => Err(StoreError::io("read", &self.path)(errno.into())),
+        }
+    }
+
+    /// Up to `length` bytes from `offset` on; fewer only where the file ends.
+    pub(crate) fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, StoreError> {
         let mut bytes = vec![0; length];
         let mut filled = 0;
         while filled < length {
