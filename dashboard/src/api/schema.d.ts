@@ -156,6 +156,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/log/bind": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Binds a log to a task: from then on it is the one that is shown for it. */
+        post: operations["log_bind"];
+        /** Ends a binding. The log stays. */
+        delete: operations["log_unbind"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/log/bindings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All bindings, by keys such as `single_0_1_0`: mode, config index, queue, place in it. */
+        get: operations["log_bindings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/log/content": {
         parameters: {
             query?: never;
@@ -163,8 +198,43 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A part of a task's log. */
+        /** A part of a task's log: of the one that is bound to it, else of its own. */
         get: operations["log_content"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/log/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A log, or a range of it, byte for byte. */
+        get: operations["log_download"];
+        put?: never;
+        /** A ticket for one download of the log that the query names: a browser cannot send the secret with it. */
+        post: operations["log_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/log/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A part of a log by its path. */
+        get: operations["log_read"];
         put?: never;
         post?: never;
         delete?: never;
@@ -391,6 +461,28 @@ export interface components {
         AuthCheck: {
             /** @description Whether callers must show the secret. */
             requires_auth: boolean;
+        };
+        BTreeMap: {
+            [key: string]: {
+                /** @description When it was bound. */
+                bound_at: string;
+                /**
+                 * Format: uint32
+                 * @description Index of the command file, from 0.
+                 */
+                config_index: number;
+                /** @description The log, absolute. */
+                log_path: string;
+                /** @description Single or multi. */
+                mode: components["schemas"]["Mode"];
+                /**
+                 * Format: uint32
+                 * @description The task's place in its queue, from 0.
+                 */
+                process_index: number;
+                /** @description The queue. */
+                queue_id: components["schemas"]["QueueId"];
+            };
         };
         /**
          * Format: uint64
@@ -811,36 +903,219 @@ export interface components {
             /** @description Its key. */
             uni_id: components["schemas"]["UniId"];
         };
-        /** @description Answer of `GET /api/log/content`. */
-        LogContent: {
-            /** @description What was asked for. Bytes that are no UTF-8 are replaced. */
-            content: string;
-            /** @description Which file. */
+        /** @description One log binding. */
+        LogBinding: {
+            /** @description When it was bound. */
+            bound_at: string;
+            /**
+             * Format: uint32
+             * @description Index of the command file, from 0.
+             */
+            config_index: number;
+            /** @description The log, absolute. */
             log_path: string;
+            /** @description Single or multi. */
+            mode: components["schemas"]["Mode"];
+            /**
+             * Format: uint32
+             * @description The task's place in its queue, from 0.
+             */
+            process_index: number;
+            /** @description The queue. */
+            queue_id: components["schemas"]["QueueId"];
+        };
+        /** @description Answer of `POST` and `DELETE /api/log/bind`. */
+        LogBound: {
+            /** @description The binding: the new one, or the one that was removed. */
+            binding: components["schemas"]["LogBinding"];
+            /** @description The binding's key. */
+            key: string;
             /** @description In words. */
+            message: string;
+            /** @description True; what failed is an error answer. */
+            success: boolean;
+        };
+        /** @description Answer of `GET /api/log/content` and `GET /api/log/read`. */
+        LogContent: components["schemas"]["LogHead"] & {
+            /**
+             * Format: uint64
+             * @description Bytes of this part that are no text in that encoding, and stand as U+FFFD.
+             */
+            bad_bytes: number;
+            /** @description There are NUL bytes in this part: it may be no text at all. */
+            binary: boolean;
+            /** @description What was asked for, as text; empty where `lines` holds it. */
+            content: string;
+            /** @description More was asked for than one answer holds. */
+            cut: boolean;
+            /** @description How its bytes were read: `utf-8`, `gbk`, `utf-16le`, … */
+            encoding: string;
+            /**
+             * Format: uint64
+             * @description Where it ends: to be asked from next.
+             */
+            end: number;
+            /**
+             * Format: uint64
+             * @description Number of its first line, from 1; `null` until the index got there, or where the part begins inside a line.
+             */
+            first_line: number | null;
+            /** @description The same by lines, where `form=lines` asked for that. */
+            lines: components["schemas"]["LogLine"][] | null;
+            /** @description In words; empty where there is nothing to say. */
             message: string;
             /**
              * Format: uint64
-             * @description Where `content` ends in it: to be asked from next.
-             */
-            next_offset: number;
-            /**
-             * Format: uint64
-             * @description Where `content` begins in it.
+             * @description Where the part begins in the file, bytes.
              */
             offset: number;
-            /**
-             * Format: uint64
-             * @description Its size in bytes.
-             */
-            size: number;
             /** @description True; a failed reading is an error answer. */
             success: boolean;
+            task: components["schemas"]["LogTask"] | null;
+        };
+        /** @description How an attempt ended. */
+        LogExit: {
+            /** @description Seconds between the two. */
+            duration: components["schemas"]["Seconds"];
+            /**
+             * Format: int32
+             * @description Exit code, where it exited.
+             */
+            exit_code: number | null;
+            /**
+             * Format: date-time
+             * @description When its last process was gone.
+             */
+            finished_at: string;
+            /** @description `exited`, `signaled`, `timed_out`, `stopped`, `not_started`, `lost`. */
+            kind: components["schemas"]["LogExitKind"];
+            /** @description What the system said, where it could not be started. */
+            message: string | null;
+            /** @description The kernel killed it for want of memory. */
+            out_of_memory: boolean;
+            peak_gpu_memory: components["schemas"]["Bytes"] | null;
+            peak_rss: components["schemas"]["Bytes"] | null;
+            /**
+             * Format: int32
+             * @description Signal, where one killed it.
+             */
+            signal: number | null;
+            /**
+             * Format: date-time
+             * @description When it started.
+             */
+            started_at: string;
+            system_cpu: components["schemas"]["Seconds"] | null;
+            user_cpu: components["schemas"]["Seconds"] | null;
+        };
+        /**
+         * @description The kinds of end.
+         * @enum {string}
+         */
+        LogExitKind: "exited" | "signaled" | "timed_out" | "stopped" | "not_started" | "lost";
+        /** @description What is known of a log file as a whole. */
+        LogHead: {
+            /** @description Whether it is there, and a plain file that may be read. */
+            exists: boolean;
+            exit: components["schemas"]["LogExit"] | null;
             /**
              * Format: uint64
-             * @description Lines in it; `null` until they have been counted.
+             * @description Another number than before: the file was rotated, cut, or written anew, and offsets mean something else.
+             */
+            generation: number;
+            /**
+             * Format: uint64
+             * @description Bytes whose lines have been counted.
+             */
+            indexed: number;
+            /** @description Which file. */
+            log_path: string;
+            /**
+             * Format: uint64
+             * @description Its size, bytes.
+             */
+            size: number;
+            /**
+             * Format: uint64
+             * @description Lines in it, a last one without its newline counted; `null` until they have been counted.
              */
             total_lines: number | null;
+            /** @description Why it cannot be read, in words, where something else than a log stands in its place. */
+            trouble: string | null;
+        };
+        /** @description One line of a log. */
+        LogLine: {
+            /** @description `text` is not the whole of it: too long. `offset` and `end` fetch the rest. */
+            cut: boolean;
+            /**
+             * Format: uint64
+             * @description Where the next one begins.
+             */
+            end: number;
+            /**
+             * Format: uint64
+             * @description Where it begins in the file, bytes.
+             */
+            offset: number;
+            /** @description Its newline is not there yet. */
+            open: boolean;
+            /**
+             * Format: uint64
+             * @description How often it was drawn anew (`\r`): `text` is its final state.
+             */
+            redraws: number;
+            /** @description What a terminal would show of it, without its newline; colours and other escapes stand in it as they are. */
+            text: string;
+        };
+        /** @description The task whose log is shown. */
+        LogTask: {
+            /**
+             * Format: uint32
+             * @description The attempt whose log it is; `null` for a log that the task writes itself.
+             */
+            attempt: number | null;
+            /**
+             * Format: uint32
+             * @description Attempts so far.
+             */
+            attempts: number;
+            /** @description Whether this is the log that was bound to the task. */
+            bound: boolean;
+            /**
+             * Format: uint32
+             * @description Index of its command file.
+             */
+            config_index: number;
+            /** @description Single or multi. */
+            mode: components["schemas"]["Mode"];
+            /**
+             * Format: uint32
+             * @description Its place in the queue, from 0.
+             */
+            process_index: number;
+            /** @description Its queue. */
+            queue_id: components["schemas"]["QueueId"];
+            /** @description Its run. */
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: date-time
+             * @description When the attempt started.
+             */
+            started_at: string | null;
+            /** @description Its id. */
+            task_id: components["schemas"]["TaskId"];
+        };
+        /** @description Answer of `POST /api/log/download`: a ticket for one download by a browser, which cannot send a header with it. */
+        LogTicket: {
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            expires_at: string;
+            /** @description Good once. */
+            ticket: string;
+            /** @description Where to go with it. */
+            url: string;
         };
         /** @description Answer of `POST /api/auth/login`. */
         LoginAnswer: {
@@ -2021,31 +2296,172 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    log_content: {
+    log_bind: {
         parameters: {
             query: {
                 /** @description `single` or `multi`. */
                 mode: components["schemas"]["Mode"];
                 /** @description Index of the command file, from 0. */
-                config_index?: number;
+                config_index: number;
                 /** @description The queue. */
                 queue_id: number;
                 /** @description The task's place in its queue, from 0. */
+                process_index: number;
+                /** @description The log, absolute. The file may not be there yet. */
+                log_path: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogBound"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description It is no log, or another user's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such command file. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description What stands there is a link, a folder, a pipe: no plain file. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    log_unbind: {
+        parameters: {
+            query: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+                /** @description Index of the command file, from 0. */
+                config_index: number;
+                /** @description The queue. */
+                queue_id: number;
+                /** @description The task's place in its queue, from 0. */
+                process_index: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogBound"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description Nothing is bound there. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    log_bindings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BTreeMap"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    log_content: {
+        parameters: {
+            query?: {
+                /** @description A task's id. */
+                task?: string;
+                /** @description `single` or `multi`. */
+                mode?: components["schemas"]["Mode"];
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+                /** @description The queue. Without it, the scheduler's own log is meant. */
+                queue_id?: number;
+                /** @description The task's place in its queue, from 0. */
                 process_index?: number;
-                /** @description Another run than the newest of the command file. */
+                /** @description Another run than the newest. */
                 run_id?: string;
-                /** @description Another attempt than the last. */
+                /** @description One attempt's own log, from 1; without it the log that is bound to the task, or its last attempt's where none is. */
                 attempt?: number;
+                /** @description The log of the last attempt, although another one is bound. */
+                own?: boolean;
+                /** @description A log by its path, absolute. */
+                path?: string;
                 /** @description The last lines, so many (100 where nothing is asked for). */
                 tail_lines?: number;
-                /** @description From this line on. */
+                /** @description From this line on, from 1. */
                 line?: number;
-                /** @description So many lines. */
+                /** @description So many lines: from `line`, from `offset`, or before `before`. */
                 count?: number;
                 /** @description From this byte on. */
                 offset?: number;
-                /** @description So many bytes. */
+                /** @description Lines that end at this byte or before: the page above. */
+                before?: number;
+                /** @description So many bytes at most. */
                 limit?: number;
+                /** @description `text` (the bytes as text, in `content`) or `lines` (each line as a terminal shows it, in `lines`). */
+                form?: "text" | "lines";
+                /** @description How its bytes are read: `utf-8`, `gbk`, … Without it: UTF-8, or GBK where they are none and look like that. */
+                encoding?: string;
             };
             header?: never;
             path?: never;
@@ -2062,9 +2478,110 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            /** @description The task has no log yet. */
+            /** @description It is no log, or another user's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such task, or its log is not there yet. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description What stands there is a link, a folder, a pipe: no plain file. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            /** @description The line lies beyond what is counted (`indexing`): ask again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    log_download: {
+        parameters: {
+            query?: {
+                /** @description A task's id. */
+                task?: string;
+                /** @description `single` or `multi`. */
+                mode?: components["schemas"]["Mode"];
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+                /** @description The queue. Without it, the scheduler's own log is meant. */
+                queue_id?: number;
+                /** @description The task's place in its queue, from 0. */
+                process_index?: number;
+                /** @description Another run than the newest. */
+                run_id?: string;
+                /** @description One attempt's own log, from 1; without it the log that is bound to the task, or its last attempt's where none is. */
+                attempt?: number;
+                /** @description The log of the last attempt, although another one is bound. */
+                own?: boolean;
+                /** @description A log by its path, absolute. */
+                path?: string;
+                /** @description From this byte on. */
+                offset?: number;
+                /** @description So many bytes; without it, all that there are. */
+                limit?: number;
+                /** @description In place of the header and of all other parameters: what `POST` gave. Good once, for a minute. */
+                ticket?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description It is no log, or another user's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such task, or its log is not there yet. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description What stands there is a link, a folder, a pipe: no plain file. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2076,6 +2593,158 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["SlowDown"];
             503: components["responses"]["Unavailable"];
+        };
+    };
+    log_ticket: {
+        parameters: {
+            query?: {
+                /** @description A task's id. */
+                task?: string;
+                /** @description `single` or `multi`. */
+                mode?: components["schemas"]["Mode"];
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+                /** @description The queue. Without it, the scheduler's own log is meant. */
+                queue_id?: number;
+                /** @description The task's place in its queue, from 0. */
+                process_index?: number;
+                /** @description Another run than the newest. */
+                run_id?: string;
+                /** @description One attempt's own log, from 1; without it the log that is bound to the task, or its last attempt's where none is. */
+                attempt?: number;
+                /** @description The log of the last attempt, although another one is bound. */
+                own?: boolean;
+                /** @description A log by its path, absolute. */
+                path?: string;
+                /** @description From this byte on. */
+                offset?: number;
+                /** @description So many bytes; without it, all that there are. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogTicket"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description It is no log, or another user's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such task, or its log is not there yet. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description What stands there is a link, a folder, a pipe: no plain file. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    log_read: {
+        parameters: {
+            query: {
+                /** @description The log, absolute. */
+                log_path: string;
+                /** @description The last lines, so many (100 where nothing is asked for). */
+                tail_lines?: number;
+                /** @description From this line on, from 1. */
+                line?: number;
+                /** @description So many lines: from `line`, from `offset`, or before `before`. */
+                count?: number;
+                /** @description From this byte on. */
+                offset?: number;
+                /** @description Lines that end at this byte or before: the page above. */
+                before?: number;
+                /** @description So many bytes at most. */
+                limit?: number;
+                /** @description `text` (the bytes as text, in `content`) or `lines` (each line as a terminal shows it, in `lines`). */
+                form?: "text" | "lines";
+                /** @description How its bytes are read: `utf-8`, `gbk`, … Without it: UTF-8, or GBK where they are none and look like that. */
+                encoding?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogContent"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description It is no log, or another user's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Nothing is there, or not yet. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description What stands there is a link, a folder, a pipe: no plain file. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            /** @description The line lies beyond what is counted (`indexing`): ask again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     openapi: {
