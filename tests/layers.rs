@@ -79,6 +79,7 @@ const FOR_TESTS: &[&str] = &[
     "proptest",
     "tempfile",
     "toml",
+    "fake-clock",
     "fake-nvml",
     "futures-util",
     "tokio-tungstenite",

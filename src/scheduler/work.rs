@@ -313,7 +313,6 @@ impl Scheduler {
 
     /// Says, or takes back, that something is wrong with the run itself.
     pub(crate) fn trouble(&mut self, subject: &'static str, message: Option<String>) {
-        let before = self.troubles.values().next().cloned();
         match message {
             Some(message) => {
                 if self.troubles.get(subject) != Some(&message) {
@@ -324,7 +323,8 @@ impl Scheduler {
             None => drop(self.troubles.remove(subject)),
         }
         let after = self.troubles.values().next().cloned();
-        if before != after {
+        // What a scheduler before us said may not be so any more.
+        if self.journal.machine().run().last_error != after {
             self.record(Event::Troubled { message: after });
         }
     }

@@ -17,5 +17,6 @@ mod processes;
 mod retries;
 mod samples;
 mod scale;
+mod soak;
 mod stop;
 mod yard;

@@ -16,7 +16,44 @@ nap() { read -rt "$1" -u "$never"; }
 gate() { until [ -e "go/$name" ] || [ ! -e go ]; do "${1:-:}"; nap "${2:-0.02}"; done; }
 leave() { mark end; exit "$(cat "go/$name" 2> /dev/null || echo 0)"; }
 
+# A task's process; one that only waits to be reaped does not live.
+lives() {
+  local stat words
+  { read -r stat < "/proc/$1/stat" && mapfile -d '' -t words < "/proc/$1/cmdline"; } 2> /dev/null || return 1
+  [[ ${stat##*) } != [ZX]* && ${words[*]} == *task.sh* ]]
+}
+
+# claim THING...: nobody else may be at work on it; who dies with it in hand does not hold it.
+claim() {
+  local thing holder
+  echo "$BASHPID" > "live/.$BASHPID"
+  for thing; do
+    # In one step with the pid in it.
+    until ln "live/.$BASHPID" "live/$thing" 2> /dev/null; do
+      read -r holder 2> /dev/null < "live/$thing" || continue
+      lives "$holder" && { mark "clash:$thing:$holder"; return; }
+      rm -f "live/$thing"
+    done
+  done
+}
+yield() { rm -f "${@/#/live/}" "live/.$BASHPID"; }
+
 case $verb in
+  soak) # NAME SECONDS CODE: works alone on its name, its queue and its GPUs, and numbers its lines
+    mark start
+    things=("task-$name" "queue-${name%%-*}-$GPUYARD_QUEUE")
+    IFS=, read -ra gpus <<< "$CUDA_VISIBLE_DEVICES"
+    things+=("${gpus[@]/#/gpu-}")
+    claim "${things[@]}"
+    until=$(( ${EPOCHREALTIME/[.,]/} + $3 * 1000 )) number=0
+    while (( ${EPOCHREALTIME/[.,]/} < until )); do
+      echo "$name tick $((number++))"
+      nap 0.02
+    done
+    yield "${things[@]}"
+    mark end
+    exit "$4"
+    ;;
   run) # NAME [SECONDS]: works for so long
     mark start
     nap "${3:-0.001}"
