@@ -240,7 +240,8 @@ impl World {
         })
     }
 
-    /// Tasks of a command file that have not said that they ended well.
+    /// Tasks of a command file that have not said that they ended well, and one for a run that does not say so of them all:
+    /// what was stopped in its last moment is done again.
     fn left(&self, number: usize) -> usize {
         let ended: BTreeSet<String> = self.yards[0]
             .marks()
@@ -249,7 +250,9 @@ impl World {
             .map(|mark| mark.name)
             .collect();
         let sheet = &self.sheets[number];
-        sheet.jobs.iter().filter(|job| !ended.contains(&job.name)).count()
+        let left = sheet.jobs.iter().filter(|job| !ended.contains(&job.name)).count();
+        let run = self.yards[sheet.side].try_run(sheet.config);
+        left + usize::from(run.is_none_or(|run| run["state"] != "completed"))
     }
 
     pub(super) fn unfinished(&self) -> usize {
