@@ -8,6 +8,9 @@ use crate::procfs::{Proc, Stat};
 /// More parents than this is a loop in what was not read at one instant.
 const MOST: usize = 64;
 
+/// Letters of a command line that are told.
+const LONGEST: usize = 4096;
+
 /// A process that others descend from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forebear {
@@ -75,9 +78,14 @@ impl Ancestry {
     }
 }
 
-/// A command line for people; `None` for what has none.
+/// A command line for people; `None` for what has none. One may be megabytes long, and is kept and sent for each process.
 pub(crate) fn joined(arguments: &[String]) -> Option<String> {
-    (!arguments.is_empty()).then(|| arguments.join(" "))
+    let mut line = arguments.join(" ");
+    if let Some((end, _)) = line.char_indices().nth(LONGEST) {
+        line.truncate(end);
+        line.push('…');
+    }
+    (!line.is_empty()).then_some(line)
 }
 
 /// What a process is, by its name (cut to 15 bytes by the kernel) and its command line.
@@ -93,5 +101,42 @@ pub(crate) fn role(pid: i32, comm: &str, arguments: &[String]) -> Role {
         | "sddm-helper" | "xrdp-sesman" | "xrdp" => Role::Login,
         "containerd-shim" | "conmon" | "lxc-start" | "lxd" | "incusd" => Role::Container,
         _ => Role::Process,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_without_end_is_cut_between_letters() {
+        assert_eq!(joined(&[]), None);
+        assert_eq!(
+            joined(&["python".into(), "车.py".into()]).as_deref(),
+            Some("python 车.py")
+        );
+        let long = joined(&["车".repeat(LONGEST + 1)]).unwrap_or_default();
+        assert_eq!((long.chars().count(), long.ends_with('…')), (LONGEST + 1, true));
+        let fits = joined(&["车".repeat(LONGEST)]).unwrap_or_default();
+        assert_eq!(fits.chars().count(), LONGEST);
+    }
+
+    #[test]
+    fn what_is_more_than_any_process_is_known_by_its_name() {
+        for (pid, name, wanted) in [
+            (1, "process_api", Role::Init),
+            (900, "systemd", Role::Init),
+            (7, "tmux: server", Role::Terminal),
+            (7, "screen", Role::Terminal),
+            (7, "sshd-session", Role::Login),
+            (7, "containerd-shim", Role::Container),
+            (7, "bash", Role::Process),
+        ] {
+            assert_eq!(role(pid, name, &[]), wanted, "{name}");
+        }
+        assert_eq!(
+            role(7, "exe", &["/proc/self/exe".into(), "run-task".into()]),
+            Role::Runner
+        );
     }
 }

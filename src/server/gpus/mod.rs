@@ -7,6 +7,8 @@ mod once;
 mod report;
 mod stop_task;
 mod tasks;
+#[cfg(test)]
+mod vendor_tests;
 
 use std::{
     path::{Path, PathBuf},
