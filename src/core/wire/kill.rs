@@ -73,7 +73,7 @@ pub struct Killed {
     pub code: KilledCode,
     /// In words.
     pub message: String,
-    /// The task that was stopped.
+    /// The task that was stopped; with `ended`, one whose scheduler does not run.
     pub task: Option<TaskRef>,
 }
 

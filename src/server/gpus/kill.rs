@@ -89,8 +89,8 @@ impl Outcome {
 enum Step {
     /// Nothing more is done about it.
     Over(NotKilledCode, String),
-    /// It was signalled.
-    Told(Target),
+    /// It was signalled; the task is its own, whose scheduler does not run.
+    Told(Target, Option<TaskRef>),
     /// Its task's scheduler was told.
     Stopping(Target, TaskRef),
 }
@@ -118,7 +118,7 @@ impl Victims<'_> {
         let waited: Vec<&Target> = steps
             .iter()
             .filter_map(|(_, _, step)| match step {
-                Step::Told(target) | Step::Stopping(target, _) => Some(target),
+                Step::Told(target, _) | Step::Stopping(target, _) => Some(target),
                 Step::Over(..) => None,
             })
             .collect();
@@ -263,7 +263,7 @@ impl Victims<'_> {
         };
         match sent {
             // Gone at this moment: it has ended as it was to.
-            Ok(Sent::Delivered | Sent::Gone) => Step::Told(target),
+            Ok(Sent::Delivered | Sent::Gone) => Step::Told(target, listed.task.clone()),
             Ok(Sent::NotPermitted) => {
                 let me = identity::owner().name;
                 let whose = listed.username.clone();
@@ -325,12 +325,20 @@ impl Victims<'_> {
         };
         match step {
             Step::Over(code, message) => Err(not(code, message)),
-            Step::Told(target) if target.has_exited() => Ok(ended(
-                KilledCode::Ended,
-                self.say("it has ended".into(), "已结束".into()),
-                None,
-            )),
-            Step::Told(_) => {
+            Step::Told(target, task) if target.has_exited() => {
+                let text = match &task {
+                    None => self.say("it has ended".into(), "已结束".into()),
+                    Some(task) => self.say(
+                        format!(
+                            "it has ended; the scheduler of its task {} does not run, and will count this as a failure when it goes on",
+                            task.task_id
+                        ),
+                        format!("已结束；其任务 {} 的调度器没有在运行，恢复运行后会视为一次失败", task.task_id),
+                    ),
+                };
+                Ok(ended(KilledCode::Ended, text, task))
+            }
+            Step::Told(..) => {
                 let seconds = request.wait;
                 let (en, zh) = match request.signal {
                     KillSignal::Term => (

@@ -374,6 +374,7 @@ fn a_task_is_stopped_once_by_its_scheduler() {
 
     let (answer, asked, mut processes) = with_scheduler(None, || Asked::NoScheduler);
     assert!(answer.success && asked.len() == 1, "{answer:?}");
+    assert!(answer.killed[0].message.contains("task t-4 does not run"), "{answer:?}");
     assert!(processes.iter_mut().all(|process| !process.lives()));
 
     let (answer, asked, mut processes) = with_scheduler(Some("lilei"), || panic!());

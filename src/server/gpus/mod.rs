@@ -33,6 +33,7 @@ use kill::{Listed, Victims};
 use listing::Listing;
 pub use once::LocalGpus;
 use report::{Facts, sampler, whole};
+use stop_task::Schedulers;
 pub(crate) use tasks::Tasks;
 
 /// For the first reading to arrive, when someone asks before it has: an NVML without persistence mode takes 1.5 s.
@@ -187,9 +188,10 @@ fn end(
             name: details.map(|details| details.name.clone()),
         })
     };
+    let schedulers = Schedulers::new(host, root, lang);
     let victims = Victims {
         listed: &listed,
-        stop_task: &|task| stop_task::stop_task(host, root, task, lang),
+        stop_task: &|task| schedulers.stop(task),
         boot: facts.boot,
         lang,
     };
