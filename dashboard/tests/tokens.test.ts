@@ -30,6 +30,8 @@ const TEXTS: [string, string[]][] = [
   ['success-text', ['ground', 'card', 'raised', 'sunken', 'hover', 'success-ground']],
   ['warning-text', ['ground', 'card', 'raised', 'sunken', 'hover', 'warning-ground']],
   ['error-text', ['ground', 'card', 'raised', 'sunken', 'hover', 'error-ground']],
+  ['log-hit-text', ['log-hit']],
+  ['log-hit-now-text', ['log-hit-now']],
   ['on-button', ['button', 'button-2', 'danger-button']],
 ]
 

@@ -184,7 +184,8 @@ export class Link {
       this.become('live')
       for (const [name, topic] of this.topics) this.ask(name, topic)
     } else if (message.op === 'error') {
-      this.host.onProblem(message.message ?? null)
+      // A topic that cannot be had is its own page's affair, which asks for it in words as well.
+      if (message.topic == null) this.host.onProblem(message.message ?? null)
     } else if (message.topic !== undefined) {
       const topic = this.topics.get(message.topic)
       if (topic) this.take(message.topic, topic, message)

@@ -23,6 +23,9 @@ function name(event: KeyboardEvent): string {
 }
 
 function writes(target: EventTarget | null): boolean {
+  // An editor may live in a shadow root, out of which events seem to come from its host.
+  const inner = target instanceof HTMLElement ? target.shadowRoot?.activeElement : null
+  if (inner) return writes(inner)
   return target instanceof HTMLElement && (target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName) && (target as HTMLInputElement).type !== 'checkbox')
 }
 

@@ -4,14 +4,57 @@ use std::borrow::Cow;
 /// Redraws that are laid one over the other: a state that so many of them do not cover is none that anyone sees.
 const LAYERS: usize = 32;
 
-/// The final state of a line (without its newline), and how often it was drawn anew.
+/// The final state of a line (without its newline), and how often it was drawn anew. Where it goes up or down to draw
+/// elsewhere (nested bars), each part between two such moves has its own final state, and the moves stay.
 pub(super) fn last_state(line: &[u8]) -> (Cow<'_, [u8]>, u64) {
     // The return of a CRLF, or of a bar that returns first and is drawn over next: what was drawn still stands.
     let line = trim_returns(line);
-    let redraws = memchr::memchr_iter(b'\r', line).count();
+    let redraws = memchr::memchr_iter(b'\r', line).count() as u64;
     if redraws == 0 {
         return (Cow::Borrowed(line), 0);
     }
+    let Some(first) = vertical_move(line) else {
+        return (flat(line), redraws);
+    };
+    let (mut shown, mut redraws) = (Vec::new(), 0);
+    let (mut rest, mut next, mut begun) = (line, Some(first), false);
+    loop {
+        let (part, escape, after) = match next {
+            Some((from, to)) => (&rest[..from], &rest[from..to], &rest[to..]),
+            None => (rest, &rest[..0], &rest[..0]),
+        };
+        let returns = memchr::memchr_iter(b'\r', part).count() as u64;
+        // Behind a move, the first return only goes to the start of a row that somebody else's text may stand in.
+        redraws += if begun { returns.saturating_sub(1) } else { returns };
+        if begun && returns > 0 {
+            shown.push(b'\r');
+        }
+        shown.extend_from_slice(&flat(trim_returns(part)));
+        if part.ends_with(b"\r") {
+            shown.push(b'\r');
+        }
+        shown.extend_from_slice(escape);
+        if next.is_none() {
+            return (Cow::Owned(shown), redraws);
+        }
+        rest = after;
+        next = vertical_move(rest);
+        begun = true;
+    }
+}
+
+/// Where the first escape is that moves the cursor to another row: `ESC[A`, `ESC[2B`, `ESC[E`, `ESC[F`.
+fn vertical_move(line: &[u8]) -> Option<(usize, usize)> {
+    memchr::memchr_iter(0x1b, line).find_map(|from| {
+        let numbers = line.get(from + 1..)?.strip_prefix(b"[")?;
+        let digits = numbers.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let letter = numbers.get(digits)?;
+        matches!(letter, b'A' | b'B' | b'E' | b'F').then_some((from, from + 3 + digits))
+    })
+}
+
+/// The final state of a part that stays in its row.
+fn flat(line: &[u8]) -> Cow<'_, [u8]> {
     let mut layers: Vec<&[u8]> = Vec::with_capacity(LAYERS);
     let mut rest = line;
     while layers.len() < LAYERS {
@@ -30,7 +73,7 @@ pub(super) fn last_state(line: &[u8]) -> (Cow<'_, [u8]>, u64) {
     for layer in layers.into_iter().rev() {
         shown = over(shown, layer);
     }
-    (shown, redraws as u64)
+    shown
 }
 
 /// A line without the returns that it ends in.
@@ -84,6 +127,13 @@ mod tests {
             ("进度条五\r完成", "完成条五", 1),
             ("long text\r\u{1b}[Kok", "\u{1b}[Kok", 1),
             ("a\r\rb", "b", 2),
+            ("inner 1\r inner 2\u{1b}[A\router 1", " inner 2\u{1b}[A\router 1", 1),
+            (
+                "\rinner\u{1b}[A\router 1\router 2\u{1b}[1B",
+                "inner\u{1b}[A\router 2\u{1b}[1B",
+                2,
+            ),
+            ("a\rb\r\u{1b}[Ax", "b\r\u{1b}[Ax", 2),
             ("", "", 0),
             ("\r\r", "", 0),
         ] {

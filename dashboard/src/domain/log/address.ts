@@ -1,18 +1,26 @@
 // How a log is named: to the daemon, in topics, and in the page's address.
 
-/** A task's log, a bound one, or a file by its path. */
+/** A task's log, one of a place in a command file, a scheduler's own, or a file by its path. */
 export interface LogName {
   /** A task of a run, by its id. */
   task?: string
-  /** An ad-hoc task, by its id. */
-  adhoc?: string
-  /** Another attempt than the last. */
+  mode?: 'single' | 'multi'
+  config_index?: number
+  /** Without it, the scheduler's own log is meant. */
+  queue_id?: number
+  process_index?: number
+  run_id?: string
+  /** One attempt's own log; without it the one that is bound to the task, or its last attempt's. */
   attempt?: number
-  /** A log beside the tasks: absolute. */
+  /** Its last attempt's, although another one is bound. */
+  own?: boolean
+  /** Absolute. */
   path?: string
 }
 
-const ORDER = ['task', 'adhoc', 'attempt', 'path'] as const
+const TEXTS = ['task', 'run_id', 'path'] as const
+const NUMBERS = ['config_index', 'queue_id', 'process_index', 'attempt'] as const
+const ORDER = ['task', 'mode', 'config_index', 'queue_id', 'process_index', 'run_id', 'attempt', 'own', 'path'] as const
 
 /** `task=ID&attempt=2`: always in one order, so that one log has one name. */
 export function nameOf(log: LogName): string {
@@ -25,13 +33,18 @@ export function nameOf(log: LogName): string {
 export function logOf(name: string): LogName | null {
   const query = new URLSearchParams(name)
   const log: LogName = {}
-  for (const key of ['task', 'adhoc', 'path'] as const) {
+  for (const key of TEXTS) {
     const value = query.get(key)
     if (value) log[key] = value
   }
-  const attempt = Number(query.get('attempt'))
-  if (Number.isInteger(attempt) && attempt > 0) log.attempt = attempt
-  return log.task || log.adhoc || log.path ? log : null
+  for (const key of NUMBERS) {
+    const value = query.get(key)
+    if (value !== null && /^\d{1,15}$/.test(value)) log[key] = Number(value)
+  }
+  const mode = query.get('mode')
+  if (mode === 'single' || mode === 'multi') log.mode = mode
+  if (query.get('own') === 'true') log.own = true
+  return [log.task, log.mode, log.path].filter((one) => one !== undefined).length === 1 ? log : null
 }
 
 /** The address of the page that shows one log, or two side by side. */
