@@ -13,6 +13,7 @@ mod disk;
 mod edits;
 mod faults;
 mod nvml;
+mod odds;
 mod processes;
 mod retries;
 mod samples;

@@ -49,7 +49,12 @@ impl Yard {
     #[track_caller]
     pub(crate) fn serve(&self) -> Daemon {
         self.settings(free_port());
-        let mut program = self.start(&["serve"]);
+        self.serve_as(self.start(&["serve"]))
+    }
+
+    /// Waits until a daemon that was started in another way answers; the settings are there.
+    #[track_caller]
+    pub(crate) fn serve_as(&self, mut program: Program) -> Daemon {
         let agent: Agent = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
