@@ -65,6 +65,7 @@ async fn an_unauthorized_answer_says_how_to_show_the_secret() {
     assert!(!headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
 }
 
+/// Fault S4 (P1).
 #[tokio::test]
 async fn nobodys_wrong_tries_keep_out_who_knows_a_good_secret() {
     let yard = yard();

@@ -92,6 +92,7 @@ fn struggle(packed: bool) -> Yard {
     yard
 }
 
+/// Fault G2 (P4).
 /// Whole GPUs: no two tasks ever have the same one at one time.
 #[test]
 fn whole_gpus_are_never_shared() {
@@ -99,6 +100,7 @@ fn whole_gpus_are_never_shared() {
     whole_leases_never_overlap(&yard.marks());
 }
 
+/// Fault G2 (P4).
 /// Packed: what is promised of a GPU never exceeds what it has.
 #[test]
 fn packed_memory_is_never_promised_twice() {

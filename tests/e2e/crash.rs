@@ -73,6 +73,7 @@ fn nothing_was_lost(yard: &Yard, codes: [i32; 2]) {
     wait_until("nothing is left", || yard.processes().is_empty());
 }
 
+/// Fault C2 (P2, P3).
 /// The scheduler dies again and again; its tasks do not notice, and the last one takes them to the end.
 #[test]
 fn a_killed_scheduler_is_recovered_round_after_round() {
@@ -97,6 +98,7 @@ fn a_killed_scheduler_is_recovered_round_after_round() {
     assert_eq!((yard.starts("after-a"), yard.starts("after-b")), (1, 1));
 }
 
+/// Fault C5 (P3).
 /// Tasks that end while nobody watches are known by their records, with their exit codes.
 #[test]
 fn tasks_that_end_while_there_is_no_scheduler_are_known() {
@@ -218,6 +220,7 @@ if len(sys.argv) > 1:
     sys.exit(5)
 "#;
 
+/// Fault C3 (P4).
 /// It holds no descriptor of ours and still holds its GPU while its tree lives, through the deaths of the scheduler.
 #[test]
 fn a_child_that_closed_all_descriptors_keeps_its_gpu() {

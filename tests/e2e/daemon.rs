@@ -204,6 +204,7 @@ fn a_dead_scheduler_is_left_alone_when_the_rules_say_so() {
     assert_eq!((yard.starts("a"), yard.starts("b")), (1, 1));
 }
 
+/// Fault I2 (P1).
 /// The port is taken: the next free one, told in `pid.json`; the settings are not touched.
 #[test]
 fn a_taken_port_is_passed_over() {
@@ -223,6 +224,7 @@ fn a_taken_port_is_passed_over() {
     assert_eq!(fs::read(yard.root.join("config/control_setting.yaml")).unwrap(), before);
 }
 
+/// Fault I2 (P1).
 /// A root has one daemon.
 #[test]
 fn a_second_daemon_is_refused() {
@@ -327,6 +329,7 @@ fn a_killed_scheduler_is_taken_up_by_the_daemon() {
     ticks_without_gap(&yard.log(&yard.task(SINGLE, 1, 0)), "a");
 }
 
+/// Fault C7 (P2).
 /// SIGTERM ends the daemon and nothing else.
 #[test]
 fn a_daemon_that_is_told_to_end_leaves_schedulers_alone() {

@@ -48,6 +48,7 @@ fn once_and_whole(yard: &Yard) {
     wait_until("every lease has fallen", || yard.leases().is_empty());
 }
 
+/// Fault C1 (P2, P3).
 /// The daemon dies ten times: its scheduler stays the same process, and so does the task.
 #[test]
 fn the_daemon_is_killed_ten_times() {
@@ -69,6 +70,7 @@ fn the_daemon_is_killed_ten_times() {
     once_and_whole(&yard);
 }
 
+/// Fault C1, C2 (P2, P3, P4).
 /// Daemon and scheduler die together ten times, now the one first, now the other: the next daemon brings a scheduler back.
 #[test]
 fn daemon_and_scheduler_are_killed_ten_times() {
@@ -100,6 +102,7 @@ fn daemon_and_scheduler_are_killed_ten_times() {
     assert_eq!(yard.run(SINGLE)["run_id"], run, "it is the same run through all of it");
 }
 
+/// Fault C2 (P3, P4).
 /// The scheduler dies ten times in the middle of its decisions, wherever it has just got to, while tasks come and go: none
 /// of them starts twice, none is forgotten, and no GPU is had by two.
 #[test]
@@ -148,6 +151,7 @@ fn the_scheduler_is_killed_at_any_moment() {
     wait_until("nothing is left", || yard.processes().is_empty());
 }
 
+/// Fault C3 (P2, P4).
 /// Ten runners die, one after the other: each command goes on, and its exit code is known.
 #[test]
 fn ten_runners_are_killed() {
@@ -176,6 +180,7 @@ fn ten_runners_are_killed() {
     assert_eq!(whole_leases_never_overlap(&yard.marks()), ROUNDS + 1);
 }
 
+/// Fault C4 (P3, P4).
 /// All die at one moment, the task too, as when the power goes: the attempt is lost, and tried again.
 #[test]
 fn all_are_killed_at_once() {
@@ -237,6 +242,7 @@ work()
 os.wait()
 "#;
 
+/// Fault C3 (P4).
 /// Nothing of ours is open in it, its runner dies, then its scheduler too: it is found by its key, and its GPU stays its own.
 #[test]
 fn a_task_without_descriptors_is_found_by_its_key() {

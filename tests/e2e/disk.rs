@@ -88,6 +88,7 @@ impl SmallDisk {
     }
 }
 
+/// Fault D1 (P6).
 #[test]
 fn a_full_disk_stops_new_work_only() {
     let yard = Yard::new("2x24GiB");

@@ -182,6 +182,7 @@ fn changed_figures_are_used_by_the_next_attempt() {
     assert_eq!(yard.record(&done, "attempt.json")["memory"], 5u64 << 29);
 }
 
+/// Fault F2 (P5).
 /// As vim writes: the old file moved away, a new one in its place.
 #[test]
 fn an_editor_that_replaces_the_file_is_followed() {
@@ -213,6 +214,7 @@ fn an_editor_that_replaces_the_file_is_followed() {
     assert_eq!(yard.order(), ["a", "b", "e"]);
 }
 
+/// Fault F2 (P5).
 /// A file that is written byte by byte is acted on as a whole: nothing of what it was on the way ever counts.
 #[test]
 fn a_file_written_byte_by_byte_is_read_as_a_whole() {
@@ -328,6 +330,7 @@ fn rules_are_followed_live() {
     assert_eq!(scheduler.wait(), 0);
 }
 
+/// Fault W1 (P5).
 /// Rules that cannot be read are shown with their line, and those before them stay in force.
 #[test]
 fn broken_rules_keep_the_last_good_ones() {

@@ -111,11 +111,13 @@ fn half(which: usize) {
     }
 }
 
+/// Fault C6 (P1, P3, P4).
 #[test]
 fn whatever_fails_at_a_point_nothing_is_lost() {
     half(0);
 }
 
+/// Fault C6 (P1, P3, P4, P6).
 #[test]
 fn whatever_fails_at_another_point_nothing_is_lost() {
     half(1);

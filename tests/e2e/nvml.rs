@@ -83,6 +83,7 @@ fn a_driver_that_comes_later_is_taken() {
     assert_eq!(yard.starts("a"), 1);
 }
 
+/// Fault G1 (P4).
 /// A card that falls off the bus is shown as lost and gets no task; the one beside it does the work, and what runs on the lost
 /// one is not touched.
 #[test]

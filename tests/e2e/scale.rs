@@ -6,6 +6,7 @@ use crate::yard::{SINGLE, Yard, wait_for, wait_until, written};
 const QUEUES: usize = 100;
 const TASKS: usize = 10_000;
 
+/// Fault S1 (P1).
 /// Ten thousand tasks, of which a few run: starting costs the file once, and each task that ends costs a little.
 #[test]
 fn what_is_written_follows_what_happens() {

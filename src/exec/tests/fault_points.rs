@@ -26,6 +26,7 @@ fn launch_and_die(yard: &mut Yard, point: &str) -> gpuyard_core::model::UniId {
     spec.uni_id
 }
 
+/// Fault C6 (P3).
 #[test]
 fn a_command_runs_at_most_once_wherever_somebody_dies() {
     // Those that a launch without a scheduler comes by.

@@ -68,6 +68,7 @@ fn several_gpus_are_taken_all_or_none() {
     yard.host.take(&yard.lease(&other, true), &[]).unwrap();
 }
 
+/// Fault G2 (P4).
 #[test]
 fn packing_wants_exactly_those_that_the_decision_saw() {
     let mut yard = Yard::new();
@@ -103,6 +104,7 @@ fn packing_wants_exactly_those_that_the_decision_saw() {
     assert_eq!(live, expected);
 }
 
+/// Fault G2 (P4).
 #[test]
 fn many_at_once_get_one_winner() {
     let mut yard = Yard::new();

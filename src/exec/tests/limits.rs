@@ -37,6 +37,7 @@ fn memory_cgroup(name: &str) -> Option<std::path::PathBuf> {
     Some(folder)
 }
 
+/// Fault O1 (P3).
 #[test]
 fn out_of_memory_is_said_as_such_and_the_runner_lives() {
     let Some(python) = python() else { return };
@@ -71,6 +72,7 @@ fn out_of_memory_is_said_as_such_and_the_runner_lives() {
     assert!(String::from_utf8(yard.log(&below.0)).unwrap().contains("out of memory"));
 }
 
+/// Fault D1 (P4, P6).
 #[test]
 fn a_full_disk_keeps_the_gpus_until_the_record_can_be_written() {
     let mut yard = Yard::new();

@@ -26,6 +26,7 @@ fn go(yard: &Yard) {
     std::fs::write(yard.file("go"), "").unwrap();
 }
 
+/// Fault C3 (P3).
 #[test]
 fn the_exit_code_is_known_and_the_log_goes_on() {
     let mut yard = Yard::new();
@@ -70,6 +71,7 @@ fn a_command_that_ends_together_with_its_runner_is_known_too() {
     }
 }
 
+/// Fault C3 (P4).
 #[test]
 fn python_whose_children_closed_everything_keeps_its_gpu() {
     let Some(python) = python() else { return };

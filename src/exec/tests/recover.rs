@@ -92,6 +92,7 @@ fn without_scheduler_and_runner_it_is_watched_to_its_end() {
     }
 }
 
+/// Fault C4 (P3).
 #[test]
 fn kill_9_of_everything_is_a_loss_that_is_told_once() {
     let mut yard = Yard::new();
@@ -147,6 +148,7 @@ fn another_machines_attempt_is_not_touched() {
     assert!(error.to_string().contains("another machine"), "{error}");
 }
 
+/// Fault I1 (P3).
 #[test]
 fn a_start_record_of_before_the_reboot_names_no_process_of_today() {
     let mut yard = Yard::new();
@@ -165,6 +167,7 @@ fn a_start_record_of_before_the_reboot_names_no_process_of_today() {
     assert_eq!(recover(&mut yard, &id), Recovered::Lost);
 }
 
+/// Fault C5 (P3).
 #[test]
 fn how_a_command_ended_is_known_without_its_exit_record() {
     let mut yard = Yard::new();

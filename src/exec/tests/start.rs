@@ -5,6 +5,7 @@ use gpuyard_core::model::{Outcome, Seconds};
 
 use crate::yard::{Yard, code, wait_until};
 
+/// Fault C4 (P3).
 #[test]
 fn exit_codes_and_signals_are_told() {
     let mut yard = Yard::new();
@@ -119,6 +120,7 @@ fn a_command_is_a_fresh_process_of_its_own() {
     assert!(output.ends_with("no input\n"));
 }
 
+/// Fault D2 (P4).
 #[test]
 fn a_command_inherits_the_leases_descriptor_and_no_other() {
     let mut yard = Yard::new();

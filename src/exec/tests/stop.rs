@@ -43,6 +43,7 @@ fn a_stop_between_two_commands_is_heard() {
     assert_eq!(record.command_index, 0);
 }
 
+/// Fault T1 (P4).
 #[test]
 fn what_ignores_term_is_killed_after_the_grace() {
     let mut yard = Yard::new();
@@ -56,6 +57,7 @@ fn what_ignores_term_is_killed_after_the_grace() {
     assert!(!alive(pid));
 }
 
+/// Fault T1 (P4).
 #[test]
 fn a_daemon_that_left_its_session_and_ignores_term_is_ended_too() {
     let Some(python) = python() else { return };
@@ -75,6 +77,7 @@ time.sleep(600)";
     assert!(!alive(pid));
 }
 
+/// Fault T1 (P4).
 #[test]
 fn a_task_that_has_stopped_itself_can_be_stopped() {
     let mut yard = Yard::new();
@@ -88,6 +91,7 @@ fn a_task_that_has_stopped_itself_can_be_stopped() {
     assert_eq!(yard.ended(&id).outcome, Outcome::Stopped);
 }
 
+/// Fault T1 (P4).
 #[test]
 fn a_fork_loop_is_ended() {
     let Some(python) = python() else { return };
@@ -120,6 +124,7 @@ fn a_crowd_is_ended() {
     );
 }
 
+/// Fault T1 (P4).
 #[test]
 fn closed_output_and_zombies_do_no_harm() {
     let Some(python) = python() else { return };

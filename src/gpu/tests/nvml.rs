@@ -333,6 +333,7 @@ fn a_gpu_without_memory_of_its_own_has_the_hosts() {
     }
 }
 
+/// Fault G1 (P4).
 #[test]
 fn a_lost_gpu_keeps_its_place_and_the_others_go_on() {
     let mut machine = Machine::new(State::of(3));
@@ -394,6 +395,7 @@ fn a_gpu_that_was_lost_before_we_came_has_a_place_and_no_name() {
     assert_eq!(places(&source.snapshot(at(2)).unwrap()), [(0, "0"), (1, "1")]);
 }
 
+/// Fault G1 (P4).
 #[test]
 fn one_gpu_that_errs_is_unreadable_and_the_others_go_on() {
     let mut state = State::of(2);
@@ -420,6 +422,7 @@ fn one_gpu_that_errs_is_unreadable_and_the_others_go_on() {
     );
 }
 
+/// Fault G1 (P4).
 #[test]
 fn gpus_are_followed_by_uuid_when_their_order_changes() {
     let mut machine = Machine::new(State::of(3));
@@ -439,6 +442,7 @@ fn gpus_are_followed_by_uuid_when_their_order_changes() {
     );
 }
 
+/// Fault G1 (P4).
 #[test]
 fn of_eight_gpus_seven_are_left() {
     let mut machine = Machine::new(State::of(8));
@@ -583,6 +587,7 @@ fn a_driver_that_stays_broken_is_tried_again_with_growing_pauses() {
     assert!(source.snapshot(at(1_061_000)).is_ok(), "and never given up");
 }
 
+/// Fault G1 (P4).
 #[test]
 fn a_driver_that_hangs_holds_up_nobody() {
     let mut machine = Machine::new(State::of(2));

@@ -30,6 +30,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
+/// Fault F1 (P5).
 #[test]
 fn every_odd_file_is_a_clear_error_and_none_hangs() {
     let (folder, path) = folder();
@@ -138,6 +139,7 @@ fn owner_and_group_are_kept_or_the_write_is_refused() {
     assert_eq!((meta.uid(), meta.gid(), mode(&path)), (1234, 4321, 0o640));
 }
 
+/// Fault W4 (P1).
 #[test]
 fn stale_temporaries_are_never_in_the_way() {
     let (folder, path) = folder();
@@ -223,6 +225,7 @@ fn of_many_writers_one_wins_and_readers_see_whole_files() {
     assert_eq!(won.load(Ordering::SeqCst), 1);
 }
 
+/// Fault F2 (P5).
 #[test]
 fn a_file_that_changed_is_not_replaced_and_its_backup_not_made() {
     let (folder, path) = folder();
@@ -244,6 +247,7 @@ fn a_file_that_changed_is_not_replaced_and_its_backup_not_made() {
     assert_eq!(fs::read(&path).unwrap(), b"through a link");
 }
 
+/// Fault D1 (P1, P6).
 /// D1: on a file system of 2 MiB of our own, where this process may mount one.
 #[test]
 fn a_full_disk_leaves_the_old_file_whole_and_heals() {

@@ -162,6 +162,7 @@ fn what_was_written_is_read_and_gone_on_with() {
     }
 }
 
+/// Fault W1 (P1).
 #[test]
 fn a_journal_cut_off_at_any_byte_loses_nothing_that_was_whole() {
     let (folder, _store, _run) = five();
@@ -193,6 +194,7 @@ fn a_journal_cut_off_at_any_byte_loses_nothing_that_was_whole() {
     }
 }
 
+/// Fault W1 (P1).
 #[test]
 fn a_journal_with_any_byte_changed_is_kept_aside_and_says_nothing_wrong() {
     let (folder, _store, run) = five();
@@ -235,6 +237,7 @@ fn a_journal_with_any_byte_changed_is_kept_aside_and_says_nothing_wrong() {
     }
 }
 
+/// Fault W1 (P1).
 #[test]
 fn a_snapshot_cut_off_at_any_byte_is_an_error_and_kept() {
     let (folder, _store, run) = five();
@@ -375,6 +378,7 @@ fn runs_are_listed_and_removed() {
     assert_eq!(list(&folder.path().join("absent")).unwrap(), []);
 }
 
+/// Fault D1 (P1, P6).
 #[test]
 fn a_full_disk_stops_the_journal_and_heals() {
     let Some(disk) = SmallDisk::mount("size=2m") else {
@@ -418,6 +422,7 @@ fn a_full_disk_stops_the_journal_and_heals() {
     assert_eq!(state(&read(&dir)), run.values);
 }
 
+/// Fault S1 (P1).
 #[test]
 fn writing_costs_in_proportion_to_what_changed() {
     let folder = tempfile::tempdir().unwrap();

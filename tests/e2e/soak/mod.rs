@@ -19,6 +19,7 @@ fn seconds() -> u64 {
     told.and_then(|text| text.parse().ok()).unwrap_or(45)
 }
 
+/// Fault R (P1, P2, P3, P4, P5, P6).
 #[test]
 fn a_random_life_loses_nothing() {
     let mut dice = Dice::new("GPUYARD_TEST_SEED");
