@@ -59,6 +59,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper", &["server"]),
     ("hyper-util", &["server"]),
     ("tower", &["server"]),
+    ("tokio-rustls", &["server"]),
     ("tower-http", &["server"]),
     ("utoipa-axum", &["server"]),
     ("subtle", &["server"]),
@@ -82,6 +83,7 @@ const FOR_TESTS: &[&str] = &[
     "fake-clock",
     "fake-nvml",
     "futures-util",
+    "rcgen",
     "tokio-tungstenite",
 ];
 

@@ -118,7 +118,7 @@ impl Greeting {
 fn refused(error: StartError) -> Failure {
     let exit = match error {
         StartError::Held(_) => Exit::Held,
-        StartError::BindAddress(_) | StartError::RootWithoutSecret | StartError::Tls | StartError::Store(_) => {
+        StartError::BindAddress(_) | StartError::RootWithoutSecret | StartError::Tls(_) | StartError::Store(_) => {
             Exit::Unusable
         }
         StartError::Listen { .. } | StartError::Exec(_) | StartError::System { .. } => Exit::Failed,

@@ -18,7 +18,7 @@ pub struct DiskUse {
 }
 
 /// The host at one instant. `None` is what cannot be told.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct HostSample {
     /// Its name.
     pub hostname: Option<String>,

@@ -15,6 +15,8 @@ use crate::{
     error::ApiError,
     gpus::{Gpus, Tasks},
     guard::access::Guard,
+    held::Held,
+    limits,
     live::Hub,
     logs::Shelf,
     runs::Book,
@@ -39,8 +41,26 @@ pub(crate) struct App {
     pub(crate) logs: Shelf,
     /// Which logs tasks write themselves.
     pub(crate) bindings: Bindings,
+    pub(crate) held: Answers,
     /// Where the supervisor hears of schedulers that were started here.
     pub(crate) news: UnboundedSender<News>,
+}
+
+/// Answers that many ask for at once.
+pub(crate) struct Answers {
+    pub(crate) gpus: Held,
+    pub(crate) gpu_processes: Held,
+    pub(crate) running: Held,
+}
+
+impl Default for Answers {
+    fn default() -> Answers {
+        Answers {
+            gpus: Held::new(limits::HELD_GPUS),
+            gpu_processes: Held::new(limits::HELD_GPUS),
+            running: Held::new(limits::HELD_RUNS),
+        }
+    }
 }
 
 impl App {
@@ -83,7 +103,6 @@ impl App {
         if !self.gpus.is_used() {
             return Ok(Tasks::none());
         }
-        self.runs.refresh()?;
         Ok(Tasks::look(&self.host, self.root.path(), &self.runs)?)
     }
 

@@ -13,22 +13,31 @@ use axum::{Router, body::Body, extract::Request, response::Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::watch,
 };
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use crate::{guard::peer::Peer, limits};
+use crate::{guard::peer::Peer, limits, tls};
 
 /// After a failed accept (no descriptors left, say), so that the failure does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `end` says so, then waits for the requests in flight, as long as [`limits::FAREWELL_TIME`].
-pub(crate) async fn serve(listener: TcpListener, router: Router, end: watch::Receiver<bool>) {
-    serve_at_most(room(), listener, router, end).await;
+/// What is behind the door: all paths, and TLS where the settings have it.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) router: Router,
+    pub(crate) tls: Option<TlsAcceptor>,
 }
 
-async fn serve_at_most(room: usize, listener: TcpListener, router: Router, mut end: watch::Receiver<bool>) {
+/// Serves until `end` says so, then waits for the requests in flight, as long as [`limits::FAREWELL_TIME`].
+pub(crate) async fn serve(listener: TcpListener, door: Door, end: watch::Receiver<bool>) {
+    serve_at_most(room(), listener, door, end).await;
+}
+
+async fn serve_at_most(room: usize, listener: TcpListener, door: Door, mut end: watch::Receiver<bool>) {
     let crowd = Arc::new(Crowd::new(room));
     loop {
         let accepted = tokio::select! {
@@ -38,7 +47,7 @@ async fn serve_at_most(room: usize, listener: TcpListener, router: Router, mut e
         match accepted {
             Ok((stream, address)) => {
                 let member = crowd.enter();
-                tokio::spawn(attend(stream, address, router.clone(), member, end.clone()));
+                tokio::spawn(attend(stream, address, door.clone(), member, end.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -71,7 +80,7 @@ fn room() -> usize {
 async fn attend(
     stream: TcpStream,
     address: SocketAddr,
-    router: Router,
+    Door { router, tls }: Door,
     member: Member,
     mut end: watch::Receiver<bool>,
 ) {
@@ -79,6 +88,27 @@ async fn attend(
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
     let peer = Peer::new(address, local);
+    let Some(tls) = tls else {
+        return converse(stream, peer, router, member, end).await;
+    };
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(limits::HEAD_TIME, tls::shake_hands(&tls, stream)) => shaken,
+        () = member.seat.evicted() => return,
+        () = ending(&mut end) => return,
+    };
+    if let Ok(Some(stream)) = shaken {
+        converse(stream, peer, router, member, end).await;
+    }
+}
+
+/// A connection's requests, one after the other.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    peer: Peer,
+    router: Router,
+    member: Member,
+    mut end: watch::Receiver<bool>,
+) {
     let seat = Arc::clone(&member.seat);
     let attendance = Attendance(Arc::new(member));
     let service = service_fn(move |request: Request<Incoming>| {

@@ -18,6 +18,7 @@ mod extract;
 mod gpu_tests;
 mod gpus;
 mod guard;
+mod held;
 mod limits;
 mod listen;
 mod live;
@@ -34,9 +35,13 @@ mod serve;
 mod start_error;
 mod stream;
 mod supervise;
+mod tls;
+#[cfg(test)]
+mod tls_tests;
 #[cfg(test)]
 mod yard;
 
 pub use gpus::LocalGpus;
 pub use serve::{Address, Options, PLACE, serve};
 pub use start_error::StartError;
+pub use tls::TlsError;

@@ -121,3 +121,9 @@ pub(crate) const REMOVED_KEYS: usize = 1024;
 
 /// For a client to answer the end of a live connection.
 pub(crate) const PARTING_TIME: Duration = Duration::from_secs(1);
+
+/// An answer about GPUs is given to all who ask within so long: it says how old its reading is, and readings may fail.
+pub(crate) const HELD_GPUS: Duration = Duration::from_millis(100);
+
+/// An answer about runs is given until something is new, or for so long: waits end by the clock.
+pub(crate) const HELD_RUNS: Duration = Duration::from_secs(1);

@@ -15,7 +15,8 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    connection, limits,
+    connection::{self, Door},
+    limits,
     router::router,
     yard::{SECRET, Yard, call, yard},
 };
@@ -34,7 +35,11 @@ async fn served() -> Served {
     let yard = yard();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let done = tokio::spawn(connection::serve(listener, router(&yard.app), yard.end.subscribe()));
+    let door = Door {
+        router: router(&yard.app),
+        tls: None,
+    };
+    let done = tokio::spawn(connection::serve(listener, door, yard.end.subscribe()));
     Served { yard, address, done }
 }
 

@@ -248,3 +248,19 @@ async fn a_command_file_that_is_not_there_is_not_started() {
         (StatusCode::NOT_FOUND, &json!("no_such_config"))
     );
 }
+
+#[tokio::test]
+async fn the_last_minutes_are_kept_for_charts() {
+    let yard = yard();
+    yard.app.gpus.first_reading().await;
+    let (status, body) = yard
+        .ask(call("GET", "/api/gpu/history?minutes=5", Some(SECRET), ""))
+        .await;
+    assert_eq!((status, body["times"].as_array().unwrap().len()), (StatusCode::OK, 1));
+    assert_eq!(body["gpus"][1]["index"], 1);
+    assert_eq!(body["gpus"][0]["memory_used"].as_array().unwrap().len(), 1);
+    for wrong in ["61", "-1", "NaN", "x"] {
+        let path = format!("/api/gpu/history?minutes={wrong}");
+        assert_eq!(yard.ask(call("GET", &path, Some(SECRET), "")).await.0, 422, "{wrong}");
+    }
+}

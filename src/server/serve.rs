@@ -22,8 +22,8 @@ use tokio::{
 
 use crate::{
     StartError,
-    app::App,
-    connection,
+    app::{Answers, App},
+    connection::{self, Door},
     gpus::Gpus,
     guard::{access::Guard, host::own_names},
     limits, listen,
@@ -32,6 +32,7 @@ use crate::{
     router::router,
     runs::Book,
     supervise::Supervisor,
+    tls,
 };
 
 /// The name of the place that a daemon holds in its root.
@@ -96,6 +97,7 @@ async fn live(options: Options) -> Result<(), StartError> {
         on_ready,
     } = options;
     refuse_what_is_unsafe(&settings)?;
+    let tls = tls::acceptor(&root, &settings)?;
     let place = Place::take(&host, root.path(), PLACE)?;
     if let Some(warning) = host.warning() {
         tracing::warn!("{warning}");
@@ -106,7 +108,11 @@ async fn live(options: Options) -> Result<(), StartError> {
     let address = Address {
         port: bound.port(),
         wished: (settings.port != 0 && bound.port() != settings.port).then_some(settings.port),
-        url: format!("http://{}", SocketAddr::new(reachable(ip), bound.port())),
+        url: format!(
+            "{}://{}",
+            if tls.is_some() { "https" } else { "http" },
+            SocketAddr::new(reachable(ip), bound.port())
+        ),
         held: held.map(listen::Held::words),
     };
     // Signals are heard from before anyone is told that we are here.
@@ -139,6 +145,7 @@ async fn live(options: Options) -> Result<(), StartError> {
         lang,
         news,
         live: Hub::new(ended.clone()),
+        held: Answers::default(),
     });
     // Watched before the first look, so that no run falls between.
     let changed = Arc::new(Notify::new());
@@ -146,7 +153,14 @@ async fn live(options: Options) -> Result<(), StartError> {
     let _watch = FolderWatch::new(&app.root.state_dir(), move || tell.notify_one())?;
     let supervisor = tokio::spawn(Supervisor::new(Arc::clone(&app), heard, changed).work(ended.clone()));
     let listener = tokio::net::TcpListener::from_std(listener).map_err(system("listen"))?;
-    let serving = tokio::spawn(connection::serve(listener, router(&app), ended));
+    let serving = tokio::spawn(connection::serve(
+        listener,
+        Door {
+            router: router(&app),
+            tls,
+        },
+        ended,
+    ));
 
     let me = std::process::id() as i32;
     pid_file::register(
@@ -185,9 +199,6 @@ async fn live(options: Options) -> Result<(), StartError> {
 }
 
 fn refuse_what_is_unsafe(settings: &Settings) -> Result<(), StartError> {
-    if settings.tls_cert.is_some() || settings.tls_key.is_some() {
-        return Err(StartError::Tls);
-    }
     if !settings.requires_secret() && !settings.allow_anonymous && nix::unistd::geteuid().is_root() {
         return Err(StartError::RootWithoutSecret);
     }

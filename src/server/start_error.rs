@@ -4,6 +4,8 @@ use std::{io, net::IpAddr};
 use gpuyard_exec::{ExecError, place::PlaceError};
 use gpuyard_store::StoreError;
 
+use crate::tls::TlsError;
+
 /// Why a daemon does not start. Each says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -29,8 +31,8 @@ pub enum StartError {
     )]
     RootWithoutSecret,
     /// What should be encrypted would not be.
-    #[error("`tls-cert` and `tls-key` are not served by this version: remove them, or put a TLS proxy in front")]
-    Tls,
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A file of the root.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -21,7 +21,7 @@ use tokio::sync::{
 use tower::ServiceExt;
 
 use crate::{
-    app::App,
+    app::{Answers, App},
     gpus::Gpus,
     guard::{access::Guard, peer::Peer},
     live::Hub,
@@ -89,6 +89,7 @@ impl Yard {
             news,
             root,
             live: Hub::new(ended),
+            held: Answers::default(),
         };
         Yard {
             folder,
@@ -114,6 +115,8 @@ impl Yard {
     }
 
     pub(crate) async fn ask_whole(&self, mut request: Request<Body>) -> (StatusCode, axum::http::HeaderMap, Vec<u8>) {
+        // In a daemon the supervisor does this, as soon as the state folder changes.
+        self.app.runs.refresh().unwrap();
         let here: SocketAddr = "127.0.0.1:5000".parse().unwrap();
         if request.extensions().get::<Peer>().is_none() {
             request.extensions_mut().insert(Peer::known(here, Some(UID)));

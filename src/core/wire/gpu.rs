@@ -183,6 +183,39 @@ pub struct Pcie {
     pub width: Option<u32>,
 }
 
+/// Answer of `GET /api/gpu/history`: the last minutes of every GPU, at common times.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct GpuHistory {
+    /// From one time to the next; `None` where there are fewer than two.
+    pub step: Option<Seconds>,
+    /// When each point begins, oldest first. Where nothing was read there is no time.
+    pub times: Vec<Timestamp>,
+    /// One entry a GPU, in index order.
+    pub gpus: Vec<GpuSeries>,
+}
+
+/// One GPU's history: a point for each of the times, the mean of what was read from it to the next; `null` where nothing
+/// was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct GpuSeries {
+    /// Its identity.
+    pub uuid: GpuUuid,
+    /// Its place in the list now.
+    pub index: u32,
+    /// Model.
+    pub name: Option<String>,
+    /// Memory built in.
+    pub memory_total: Option<Bytes>,
+    /// Memory in use.
+    pub memory_used: Vec<Option<Bytes>>,
+    /// Share of time a kernel ran.
+    pub utilization: Vec<Option<Percent>>,
+    /// °C.
+    pub temperature: Vec<Option<f32>>,
+    /// Watts.
+    pub power_draw: Vec<Option<f32>>,
+}
+
 /// Answer of `GET /api/gpu/state`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SamplerReport {

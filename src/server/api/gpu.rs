@@ -1,19 +1,29 @@
 //! `/api/gpu*`: the GPUs, what runs on them, and how reading them goes.
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State, http::StatusCode};
+use axum::{Extension, Json, extract::State, http::StatusCode, response::Response};
 use gpuyard_core::{
     model::Lang,
-    wire::{GpuProcesses, GpuReport, KillAnswer, KillRequest, SamplerReport},
+    wire::{GpuHistory, GpuProcesses, GpuReport, KillAnswer, KillRequest, SamplerReport},
 };
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{app::App, audit::Caller, error::ApiError, extract::Body, gpus::parse_start_time};
+use crate::{
+    app::App,
+    audit::Caller,
+    error::ApiError,
+    extract::{Ask, Body},
+    gpus::{MOST_MINUTES, parse_start_time},
+    held,
+};
 
 /// The paths of this file.
 pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(report))
+        .routes(routes!(history))
         .routes(routes!(processes))
         .routes(routes!(kill))
         .routes(routes!(state))
@@ -21,21 +31,46 @@ pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
 
 /// Everything about the GPUs.
 #[utoipa::path(get, path = "/api/gpu", responses((status = 200, body = GpuReport)))]
-async fn report(State(app): State<Arc<App>>, Extension(lang): Extension<Lang>) -> Result<Json<GpuReport>, ApiError> {
+async fn report(State(app): State<Arc<App>>, Extension(lang): Extension<Lang>) -> Result<Response, ApiError> {
     app.gpus.first_reading().await;
-    let report = move |app: &Arc<App>| Ok(app.gpus.report(&app.tasks_on_gpus()?, lang));
-    app.blocking(report).await.map(Json)
+    let report = move |app: &App| Ok(app.gpus.report(&app.tasks_on_gpus()?, lang));
+    held::answer(&app, |app| &app.held.gpus, lang, app.gpus.count(), report).await
+}
+
+/// How far back.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Span {
+    /// Minutes, up to 60.
+    #[serde(default = "ten")]
+    #[param(default = 10.0, minimum = 0, maximum = 60)]
+    minutes: f64,
+}
+
+fn ten() -> f64 {
+    10.0
+}
+
+/// The last minutes of each GPU, for charts.
+#[utoipa::path(get, path = "/api/gpu/history", params(Span), responses((status = 200, body = GpuHistory)))]
+async fn history(State(app): State<Arc<App>>, Ask(Span { minutes }): Ask<Span>) -> Result<Json<GpuHistory>, ApiError> {
+    if !(0.0..=MOST_MINUTES).contains(&minutes) {
+        return Err(ApiError::field(
+            "minutes",
+            "range",
+            format!("0 to {MOST_MINUTES} minutes, not {minutes}"),
+            format!("应为 0 到 {MOST_MINUTES} 分钟，而不是 {minutes}"),
+        ));
+    }
+    Ok(Json(app.gpus.history(minutes)))
 }
 
 /// The processes on the GPUs, each once, with where it comes from and what would become of it.
 #[utoipa::path(get, path = "/api/gpu/processes", responses((status = 200, body = GpuProcesses)))]
-async fn processes(
-    State(app): State<Arc<App>>,
-    Extension(lang): Extension<Lang>,
-) -> Result<Json<GpuProcesses>, ApiError> {
+async fn processes(State(app): State<Arc<App>>, Extension(lang): Extension<Lang>) -> Result<Response, ApiError> {
     app.gpus.first_reading().await;
-    let read = move |app: &Arc<App>| Ok(app.gpus.processes(&app.tasks_on_gpus()?, lang));
-    app.blocking(read).await.map(Json)
+    let read = move |app: &App| Ok(app.gpus.processes(&app.tasks_on_gpus()?, lang));
+    held::answer(&app, |app| &app.held.gpu_processes, lang, app.gpus.count(), read).await
 }
 
 /// Ends processes on the GPUs, each named by pid and start time. Answers when they are gone, or when the time to wait is

@@ -5,6 +5,7 @@ use axum::{
     Extension, Json,
     extract::{Path, State},
     http::StatusCode,
+    response::Response,
 };
 use gpuyard_core::{
     model::{ConfigKey, Lang, Mode, RunId, TaskId},
@@ -23,7 +24,7 @@ use crate::{
     app::App,
     error::ApiError,
     extract::{Ask, Body, Config},
-    limits,
+    held, limits,
     supervise::{How, Launched, News, NotUp, death, launch},
 };
 
@@ -69,6 +70,8 @@ async fn start(
             let _ = app.news.send(News::Started(key, child));
         }
         let run_id = outcome.map_err(not_up)?;
+        // Who asks next sees it, however soon.
+        app.runs.refresh()?;
         let ConfigKey { mode, index } = key;
         Ok(Json(StartAnswer {
             success: true,
@@ -152,6 +155,7 @@ async fn stop_pid(
     Body(request): Body<StopRequest>,
 ) -> Result<Json<StopAnswer>, ApiError> {
     let find = move |app: &Arc<App>| {
+        app.runs.refresh()?;
         let wanted: Option<i32> = pid.parse().ok();
         for key in keys(app)? {
             if let Some(holder) = app.holder(key)?.filter(|holder| Some(holder.process.pid) == wanted) {
@@ -283,7 +287,6 @@ async fn states(State(app): State<Arc<App>>) -> Result<Json<SchedulerStates>, Ap
 
 /// Every command file that is there, or has a run.
 fn keys(app: &App) -> Result<std::collections::BTreeSet<ConfigKey>, ApiError> {
-    app.runs.refresh()?;
     let rules = app.rules();
     let mut keys: std::collections::BTreeSet<ConfigKey> = app.runs.newest().into_iter().map(|run| run.key).collect();
     for mode in [Mode::Single, Mode::Multi] {
@@ -298,17 +301,13 @@ fn keys(app: &App) -> Result<std::collections::BTreeSet<ConfigKey>, ApiError> {
 
 /// The runs whose schedulers live, with their tasks.
 #[utoipa::path(get, path = "/api/scheduler/running", responses((status = 200, body = RunningSchedulers)))]
-async fn running(
-    State(app): State<Arc<App>>,
-    Extension(lang): Extension<Lang>,
-) -> Result<Json<RunningSchedulers>, ApiError> {
-    let look = move |app: &Arc<App>| {
-        app.runs.refresh()?;
-        Ok(Json(RunningSchedulers {
+async fn running(State(app): State<Arc<App>>, Extension(lang): Extension<Lang>) -> Result<Response, ApiError> {
+    let look = move |app: &App| {
+        Ok(RunningSchedulers {
             schedulers: app.runs.running(lang),
-        }))
+        })
     };
-    app.blocking(look).await
+    held::answer(&app, |app| &app.held.running, lang, app.runs.count(), look).await
 }
 
 /// Which runs are listed.
@@ -329,7 +328,6 @@ async fn runs(
     Ask(Wanted { mode, config_index }): Ask<Wanted>,
 ) -> Result<Json<Runs>, ApiError> {
     let look = move |app: &Arc<App>| {
-        app.runs.refresh()?;
         let wanted = |key: ConfigKey| {
             mode.is_none_or(|mode| mode == key.mode) && config_index.is_none_or(|index| index == key.index)
         };
@@ -351,7 +349,6 @@ async fn run(
     Path(run_id): Path<String>,
 ) -> Result<Json<Run>, ApiError> {
     let look = move |app: &Arc<App>| {
-        app.runs.refresh()?;
         let found = app.runs.detail(&RunId(run_id), lang)?;
         found
             .map(Json)
@@ -413,6 +410,7 @@ async fn task(
         let (key, _) = app.runs.run_of_task(&task_id)?.ok_or_else(no_such_task)?;
         let holder = app.holder(key)?.ok_or_else(|| not_running(key))?;
         call(app, key, &request, &holder)?;
+        app.runs.refresh()?;
         Ok(Json(TaskAnswer {
             success: true,
             message: lang.pick(en, zh).into(),

@@ -24,7 +24,7 @@ async fn server(room: usize, router: Router) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (end, ended) = watch::channel(false);
-    let done = tokio::spawn(serve_at_most(room, listener, router, ended));
+    let done = tokio::spawn(serve_at_most(room, listener, Door { router, tls: None }, ended));
     Server { address, end, done }
 }
 

@@ -1,4 +1,6 @@
-//! The GPUs as the API shows them: one sampler for all callers, and process details read only when someone looks.
+//! The GPUs as the API shows them: one sampler for all callers, and process details read once a reading, when someone
+//! looks.
+mod history;
 mod kill;
 #[cfg(test)]
 mod kill_tests;
@@ -21,13 +23,15 @@ use std::{
 
 use gpuyard_core::{
     model::{Lang, Now, Seconds},
-    wire::{GpuProcesses, GpuReport, KillAnswer, KillRequest, ProcessName, Role, SamplerReport},
+    wire::{GpuHistory, GpuProcesses, GpuReport, KillAnswer, KillRequest, ProcessName, Role, SamplerReport},
 };
 use gpuyard_exec::{clock, host::HostFolder, identity};
-use gpuyard_gpu::{DetailReader, GpuReader, HostSampler, Sampler, SamplerState};
+use gpuyard_gpu::{DetailReader, GpuReader, HostSample, HostSampler, Sampler, SamplerState};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use history::History;
+pub(crate) use history::MOST_MINUTES;
 pub(crate) use kill::parse_start_time;
 use kill::{Listed, Victims};
 use listing::Listing;
@@ -39,32 +43,59 @@ pub(crate) use tasks::Tasks;
 /// For the first reading to arrive, when someone asks before it has: an NVML without persistence mode takes 1.5 s.
 const FIRST_READING: Duration = Duration::from_secs(3);
 
-/// Every so many samples the host's CPU counters are looked at, so that the first one who asks gets a mean of seconds
-/// and not of hours.
+/// Every so many readings the host is looked at when nobody asks; at each one while somebody does.
 const HOST_EVERY: u64 = 10;
+
+/// Who asked within so many readings is still there.
+const ASKED_WITHIN: u64 = 30;
 
 /// Shared by all who look at GPUs.
 pub(crate) struct Gpus {
     sampler: Sampler,
     readings: watch::Receiver<u64>,
-    host: Arc<Mutex<HostSampler>>,
+    seen: Arc<Seen>,
     details: Mutex<DetailReader>,
+    /// The details of one reading, for all who ask until the next.
+    latest: Mutex<Option<(u64, Arc<report::Details>)>>,
     root: PathBuf,
     boot: String,
+}
+
+/// What each reading adds to.
+struct Seen {
+    /// `None` until the host was looked at.
+    host: Mutex<Option<HostSample>>,
+    history: Mutex<History>,
+    /// The reading at which somebody last asked.
+    asked: AtomicU64,
+}
+
+impl Seen {
+    fn note(&self, state: &SamplerState, host: &mut HostSampler, root: &Path) {
+        if let (Some(snapshot), None) = (&state.latest, &state.last_error) {
+            lock(&self.history).push(snapshot);
+        }
+        let asked = state.readings.saturating_sub(self.asked.load(Ordering::Relaxed)) <= ASKED_WITHIN;
+        if asked || state.readings % HOST_EVERY == 1 {
+            *lock(&self.host) = Some(host.sample(root));
+        }
+    }
 }
 
 impl Gpus {
     /// Starts sampling. Nothing here waits for a driver.
     pub(crate) fn start(reader: Arc<GpuReader>, interval: Seconds, root: PathBuf) -> std::io::Result<Gpus> {
         let (told, readings) = watch::channel(0);
-        let host = Arc::new(Mutex::new(HostSampler::new()));
-        let (theirs, place) = (Arc::clone(&host), root.clone());
-        let count = AtomicU64::new(0);
+        let seen = Arc::new(Seen {
+            host: Mutex::default(),
+            history: Mutex::default(),
+            asked: AtomicU64::new(0),
+        });
+        let (theirs, place) = (Arc::clone(&seen), root.clone());
+        let host = Mutex::new(HostSampler::new());
         let notify = move |state: &SamplerState| {
+            theirs.note(state, &mut lock(&host), &place);
             told.send_replace(state.readings);
-            if count.fetch_add(1, Ordering::Relaxed).is_multiple_of(HOST_EVERY) {
-                lock(&theirs).sample(&place);
-            }
         };
         let sampler = Sampler::spawn(reader, interval, clock::now, notify)?;
         let details = Mutex::new(DetailReader::new(Path::new("/proc")));
@@ -72,8 +103,9 @@ impl Gpus {
         Ok(Gpus {
             sampler,
             readings,
-            host,
+            seen,
             details,
+            latest: Mutex::default(),
             root,
             boot,
         })
@@ -91,12 +123,34 @@ impl Gpus {
         self.readings.clone()
     }
 
-    /// Everything, for `/api/gpu`. Reads `/proc`, so not on the thread that serves.
+    /// How many readings there have been.
+    pub(crate) fn count(&self) -> u64 {
+        *self.readings.borrow()
+    }
+
+    /// The last minutes of each GPU.
+    pub(crate) fn history(&self, minutes: f64) -> GpuHistory {
+        lock(&self.seen.history).since(minutes, clock::mono())
+    }
+
+    /// What `/proc` says of the processes of a reading, which is read for the first who asks.
+    fn details(&self, state: &SamplerState, now: Now) -> Arc<report::Details> {
+        let mut latest = lock(&self.latest);
+        if let Some((_, details)) = latest.as_ref().filter(|(readings, _)| *readings == state.readings) {
+            return Arc::clone(details);
+        }
+        let details = Arc::new(named(state, &mut lock(&self.details), now));
+        *latest = Some((state.readings, Arc::clone(&details)));
+        details
+    }
+
+    /// Everything, for `/api/gpu`. May read `/proc`, so not on the thread that serves.
     pub(crate) fn report(&self, tasks: &Tasks, lang: Lang) -> GpuReport {
         let now = clock::now();
         let state = self.sampler.state();
-        let host = lock(&self.host).sample(&self.root);
-        let details = named(&state, &mut lock(&self.details), now);
+        self.seen.asked.store(state.readings, Ordering::Relaxed);
+        let host = lock(&self.seen.host).clone().unwrap_or_default();
+        let details = self.details(&state, now);
         let facts = Facts {
             details: &details,
             tasks,
@@ -108,7 +162,9 @@ impl Gpus {
 
     /// Every process on every GPU. Reads `/proc` too.
     pub(crate) fn processes(&self, tasks: &Tasks, lang: Lang) -> GpuProcesses {
-        listing(&self.sampler.state(), &mut lock(&self.details), tasks, &self.boot, lang)
+        let state = self.sampler.state();
+        let details = self.details(&state, clock::now());
+        listing(&state, &details, &mut lock(&self.details), tasks, &self.boot, lang)
     }
 
     /// Makes sure that these processes have been looked for since they came onto a GPU: what the last reading does not
@@ -203,11 +259,17 @@ fn end(
 }
 
 /// Every process that a snapshot lists.
-fn listing(state: &SamplerState, reader: &mut DetailReader, tasks: &Tasks, boot: &str, lang: Lang) -> GpuProcesses {
+fn listing(
+    state: &SamplerState,
+    details: &report::Details,
+    reader: &mut DetailReader,
+    tasks: &Tasks,
+    boot: &str,
+    lang: Lang,
+) -> GpuProcesses {
     let now = clock::now();
-    let details = named(state, reader, now);
     let facts = Facts {
-        details: &details,
+        details,
         tasks,
         boot,
         now,

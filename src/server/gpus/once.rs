@@ -85,7 +85,9 @@ impl LocalGpus {
     /// As `/api/gpu/processes` has it.
     pub fn processes(&mut self, lang: Lang) -> Result<GpuProcesses, ExecError> {
         let tasks = self.tasks()?;
-        Ok(listing(&self.state, &mut self.details, &tasks, &self.boot, lang))
+        let details = named(&self.state, &mut self.details, clock::now());
+        let reader = &mut self.details;
+        Ok(listing(&self.state, &details, reader, &tasks, &self.boot, lang))
     }
 
     /// As the API does it, with a line of each process for the audit log.

@@ -79,6 +79,11 @@ impl Book {
         Changes(self.told.subscribe())
     }
 
+    /// Counts all that was new.
+    pub(crate) fn count(&self) -> u64 {
+        *self.told.borrow()
+    }
+
     /// Something is new that the files do not say: a scheduler began or ended.
     pub(crate) fn tell(&self) {
         self.told.send_modify(|count| *count += 1);
