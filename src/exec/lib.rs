@@ -15,6 +15,7 @@ mod proc;
 pub mod runner;
 pub mod spawn;
 mod sys;
+pub mod usage;
 
 pub use error::ExecError;
 

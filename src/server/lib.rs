@@ -25,6 +25,7 @@ mod live;
 #[cfg(test)]
 mod live_tests;
 mod logs;
+mod metrics;
 mod router;
 #[cfg(test)]
 mod router_tests;

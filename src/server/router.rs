@@ -16,6 +16,7 @@ pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
         .merge(api::scheduler::paths())
         .merge(api::log::paths())
         .merge(api::live::paths())
+        .merge(api::metrics::paths())
 }
 
 /// The whole of what is served.

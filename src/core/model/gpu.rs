@@ -93,6 +93,17 @@ pub struct RecentMean {
     pub samples: u32,
 }
 
+/// NVIDIA's errors of a GPU, the ones that `dmesg` shows as Xid, since this program looks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct XidErrors {
+    /// How many.
+    pub count: u64,
+    /// Number of the last.
+    pub last_code: Option<u64>,
+    /// When it was seen.
+    pub last_at: Option<Timestamp>,
+}
+
 /// One GPU at one instant. What a GPU cannot report is `None`, never 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gpu {
@@ -153,6 +164,9 @@ pub struct Gpu {
     /// may use it.
     #[serde(default)]
     pub unseen_processes: u32,
+    /// Errors that its driver told of since we look; `None` where it tells of none.
+    #[serde(default)]
+    pub xids: Option<XidErrors>,
     /// Filled in by the sampler's window; `None` before the first sample.
     pub recent: Option<RecentMean>,
     /// Since when no process (above `ignore_processes_below`) was seen on it, as far back as was looked; filled in by the sampler's window.
@@ -188,6 +202,7 @@ impl Gpu {
             processes: None,
             hidden_processes: 0,
             unseen_processes: 0,
+            xids: None,
             recent: None,
             idle_since: None,
         }

@@ -7,6 +7,7 @@ mod device;
 mod library;
 mod processes;
 mod utilization;
+mod xids;
 
 use std::collections::HashMap;
 
@@ -18,6 +19,7 @@ use self::{
     library::Library,
     processes::ProcessReader,
     utilization::Utilization,
+    xids::Xids,
 };
 use crate::{
     GpuSource, SourceContext, SourceError,
@@ -33,6 +35,7 @@ struct Known {
     index: u32,
     fixed: Fixed,
     utilization: Utilization,
+    xids: Xids,
 }
 
 /// NVIDIA's driver as a source.
@@ -116,10 +119,12 @@ impl NvmlSource {
                     let known = self.known.entry(uuid.clone()).or_insert_with(|| Known {
                         fixed: Fixed::read(&device),
                         utilization: Utilization::default(),
+                        xids: Xids::default(),
                         uuid,
                         index,
                     });
                     known.index = index;
+                    known.xids.look(nvml, &device, now);
                     let reading = Reading {
                         nvml,
                         device: &device,
@@ -140,6 +145,9 @@ impl NvmlSource {
         add_absent(&mut gpus, silent, &self.known, count);
         self.facts.end();
         gpus.sort_by_key(|gpu| gpu.index);
+        for gpu in &mut gpus {
+            gpu.xids = self.known.get(&gpu.uuid).and_then(|known| known.xids.so_far());
+        }
         let mig_parent = |mig: &str| {
             let uuid = nvml.device_by_uuid(mig).ok()?.mig_parent_device().ok()?.uuid().ok()?;
             Some(GpuUuid(uuid))
@@ -211,7 +219,10 @@ impl GpuSource for NvmlSource {
                 Err(Failure::Stale(error)) => {
                     self.library.discard(&error, now.mono);
                     // What was fixed may have changed with the driver.
-                    self.known.values_mut().for_each(|known| known.fixed.expire());
+                    self.known.values_mut().for_each(|known| {
+                        known.fixed.expire();
+                        known.xids.expire();
+                    });
                     // Once at once, for a driver that was exchanged while we slept; then with growing pauses.
                     if std::mem::replace(&mut reloaded, true) {
                         return Err(error);

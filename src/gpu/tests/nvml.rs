@@ -656,3 +656,28 @@ fn cost_of_a_snapshot_of_8_gpus_with_50_processes() {
         child.wait().unwrap();
     }
 }
+
+#[test]
+fn xid_errors_are_counted_once_each_and_outlive_the_library() {
+    let mut machine = Machine::new(State::of(2));
+    let mut source = machine.source();
+    let counts = |snapshot: &Snapshot| -> Vec<Option<(u64, Option<u64>)>> {
+        let each = snapshot.gpus.iter().map(|gpu| &gpu.xids);
+        each.map(|xids| xids.as_ref().map(|xids| (xids.count, xids.last_code)))
+            .collect()
+    };
+    assert_eq!(counts(&source.snapshot(at(0)).unwrap()), [Some((0, None)); 2]);
+    machine.state.gpus[1].xids = vec![31, 79];
+    machine.write();
+    for now in [1, 2] {
+        let snapshot = source.snapshot(at(now)).unwrap();
+        assert_eq!(counts(&snapshot), [Some((0, None)), Some((2, Some(79)))]);
+        assert!(snapshot.gpus[1].xids.as_ref().unwrap().last_at.is_some());
+    }
+    let old = Machine::without(State::of(1), &["nvmlEventSetCreate"]);
+    assert_eq!(
+        counts(&old.source().snapshot(at(0)).unwrap()),
+        [None],
+        "a driver that tells of none"
+    );
+}

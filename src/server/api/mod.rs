@@ -3,6 +3,7 @@ pub(crate) mod auth;
 pub(crate) mod gpu;
 pub(crate) mod live;
 pub(crate) mod log;
+pub(crate) mod metrics;
 pub(crate) mod pages;
 pub(crate) mod reference;
 pub(crate) mod scheduler;

@@ -216,6 +216,11 @@ impl Gpus {
         gpus.any(|gpu| gpu.processes.as_ref().is_some_and(|all| !all.is_empty()))
     }
 
+    /// What the sampler knows.
+    pub(crate) fn state(&self) -> SamplerState {
+        self.sampler.state()
+    }
+
     /// How sampling goes.
     pub(crate) fn sampling(&self) -> SamplerReport {
         sampler(&self.sampler.state(), clock::now())

@@ -48,6 +48,11 @@ impl Hub {
         Arc::clone(&self.seats).try_acquire_owned().ok()
     }
 
+    /// How many clients there are.
+    pub(crate) fn clients(&self) -> usize {
+        limits::FEEDS - self.seats.available_permits()
+    }
+
     /// Waits until the daemon ends.
     pub(crate) async fn ending(&self) {
         ending(&mut self.end.clone()).await;
