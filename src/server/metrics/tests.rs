@@ -171,3 +171,25 @@ async fn figures_are_behind_the_secret_and_extras_are_asked_for() {
         422
     );
 }
+
+#[test]
+fn the_dashboard_asks_for_figures_that_there_are() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/grafana.json");
+    let dashboard: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(folder).unwrap()).unwrap();
+    let told = std::fs::read_dir(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("metrics")).unwrap();
+    let code: String = told
+        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
+    let mut asked = BTreeSet::new();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        for target in panel["targets"].as_array().unwrap() {
+            let words = target["expr"].as_str().unwrap();
+            let words = words.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            asked.extend(words.filter(|word| word.starts_with("gpuyard_") || word.starts_with("process_")));
+        }
+    }
+    assert!(asked.len() > 10);
+    for name in asked {
+        assert!(code.contains(&format!("\"{name}\"")), "{name}");
+    }
+}
