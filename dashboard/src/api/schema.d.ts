@@ -85,6 +85,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/gpu/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last minutes of each GPU, for charts. */
+        get: operations["gpu_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/gpu/processes": {
         parameters: {
             query?: never;
@@ -658,6 +675,14 @@ export interface components {
             /** @enum {string} */
             state: "unreadable";
         };
+        /** @description Answer of `GET /api/gpu/history`: the last minutes of every GPU, at common times. */
+        GpuHistory: {
+            /** @description One entry a GPU, in index order. */
+            gpus: components["schemas"]["GpuSeries"][];
+            step: components["schemas"]["Seconds"] | null;
+            /** @description When each point begins, oldest first. Where nothing was read there is no time. */
+            times: string[];
+        };
         /** @description A GPU process, once, with all its GPUs. */
         GpuProcessEntry: {
             /**
@@ -776,6 +801,30 @@ export interface components {
              * @description GPU processes; one on two GPUs counts once.
              */
             total_processes: number;
+        };
+        /**
+         * @description One GPU's history: a point for each of the times, the mean of what was read from it to the next; `null` where nothing
+         *     was.
+         */
+        GpuSeries: {
+            /**
+             * Format: uint32
+             * @description Its place in the list now.
+             */
+            index: number;
+            memory_total: components["schemas"]["Bytes"] | null;
+            /** @description Memory in use. */
+            memory_used: (components["schemas"]["Bytes"] | null)[];
+            /** @description Model. */
+            name: string | null;
+            /** @description Watts. */
+            power_draw: (number | null)[];
+            /** @description °C. */
+            temperature: (number | null)[];
+            /** @description Share of time a kernel ran. */
+            utilization: (components["schemas"]["Percent"] | null)[];
+            /** @description Its identity. */
+            uuid: components["schemas"]["GpuUuid"];
         };
         /** @description What a process has of one GPU. */
         GpuShare: {
@@ -2192,6 +2241,34 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    gpu_history: {
+        parameters: {
+            query?: {
+                /** @description Minutes, up to 60. */
+                minutes?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GpuHistory"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
             429: components["responses"]["SlowDown"];
             503: components["responses"]["Unavailable"];
         };
