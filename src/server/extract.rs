@@ -63,8 +63,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask<T> {
     }
 }
 
+/// What a query string says, wherever it stands.
+pub(crate) fn query<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
+    let uri = axum::http::Uri::builder().path_and_query(format!("/?{text}")).build();
+    let uri = uri.map_err(|error| {
+        let said = error.to_string();
+        ApiError::field("query", "type", said.clone(), format!("查询参数不符合要求：{said}"))
+    })?;
+    Query::try_from_uri(&uri)
+        .map(|Query(query)| query)
+        .map_err(|rejection| misread(&rejection))
+}
+
 /// Why a query string does not fit.
-pub(crate) fn misread(rejection: &QueryRejection) -> ApiError {
+fn misread(rejection: &QueryRejection) -> ApiError {
     let said = rejection.body_text();
     let said = said
         .strip_prefix("Failed to deserialize query string: ")

@@ -24,6 +24,8 @@ mod listen;
 mod live;
 #[cfg(test)]
 mod live_tests;
+#[cfg(test)]
+mod log_tests;
 mod logs;
 mod metrics;
 mod router;

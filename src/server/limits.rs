@@ -71,6 +71,33 @@ pub(crate) const LOG_COUNTED_AT_ONCE: u64 = 4 << 20;
 /// Bytes of a log that are read at once while it is sent whole.
 pub(crate) const LOG_CHUNK: usize = 256 << 10;
 
+/// Searches through logs at once; others wait for their turn.
+pub(crate) const SEARCHES: usize = 2;
+
+/// Hits that a search sends; beyond, they are counted.
+pub(crate) const HITS: u64 = 1000;
+
+/// And the most that may be asked for.
+pub(crate) const MOST_HITS: u64 = 10_000;
+
+/// Lines before and after a hit.
+pub(crate) const HIT_CONTEXT: u64 = 20;
+
+/// Between two looks at a log that grows: a page paints no more often.
+pub(crate) const LOG_LOOK: Duration = Duration::from_millis(250);
+
+/// A log that has not grown for so long is watched, not looked at.
+pub(crate) const LOG_STILL: Duration = Duration::from_secs(2);
+
+/// Who is further behind a log than this is not sent what lies between.
+pub(crate) const LOG_BEHIND: u64 = 4 << 20;
+
+/// Bytes of one event of a log's stream.
+pub(crate) const LOG_EVENT: u64 = 64 << 10;
+
+/// Streams of logs at once.
+pub(crate) const LOG_STREAMS: usize = 64;
+
 /// Between asking for a ticket and using it.
 pub(crate) const TICKET_TIME: Duration = Duration::from_secs(60);
 

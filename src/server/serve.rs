@@ -28,7 +28,7 @@ use crate::{
     guard::{access::Guard, host::own_names},
     limits, listen,
     live::Hub,
-    logs::Shelf,
+    logs::{Shelf, keep_bindings},
     router::router,
     runs::Book,
     supervise::Supervisor,
@@ -151,6 +151,7 @@ async fn live(options: Options) -> Result<(), StartError> {
     let changed = Arc::new(Notify::new());
     let tell = Arc::clone(&changed);
     let _watch = FolderWatch::new(&app.root.state_dir(), move || tell.notify_one())?;
+    let bindings = tokio::spawn(keep_bindings(Arc::clone(&app), ended.clone()));
     let supervisor = tokio::spawn(Supervisor::new(Arc::clone(&app), heard, changed).work(ended.clone()));
     let listener = tokio::net::TcpListener::from_std(listener).map_err(system("listen"))?;
     let serving = tokio::spawn(connection::serve(
@@ -186,7 +187,7 @@ async fn live(options: Options) -> Result<(), StartError> {
     any(&mut signals).await;
     tracing::info!("the daemon ends; schedulers and their tasks go on");
     end.send_replace(true);
-    for task in [serving, supervisor] {
+    for task in [serving, supervisor, bindings] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a part of the daemon failed");
         }

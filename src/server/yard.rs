@@ -114,20 +114,24 @@ impl Yard {
         (status, serde_json::from_slice(&body).unwrap_or_default())
     }
 
-    pub(crate) async fn ask_whole(&self, mut request: Request<Body>) -> (StatusCode, axum::http::HeaderMap, Vec<u8>) {
+    pub(crate) async fn ask_whole(&self, request: Request<Body>) -> (StatusCode, axum::http::HeaderMap, Vec<u8>) {
+        let (parts, body) = self.respond(request).await.into_parts();
+        (
+            parts.status,
+            parts.headers,
+            axum::body::to_bytes(body, 1 << 24).await.unwrap().to_vec(),
+        )
+    }
+
+    /// The answer, its body not read yet.
+    pub(crate) async fn respond(&self, mut request: Request<Body>) -> axum::response::Response {
         // In a daemon the supervisor does this, as soon as the state folder changes.
         self.app.runs.refresh().unwrap();
         let here: SocketAddr = "127.0.0.1:5000".parse().unwrap();
         if request.extensions().get::<Peer>().is_none() {
             request.extensions_mut().insert(Peer::known(here, Some(UID)));
         }
-        let response = router(&self.app).oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        (
-            parts.status,
-            parts.headers,
-            axum::body::to_bytes(body, 1 << 24).await.unwrap().to_vec(),
-        )
+        router(&self.app).oneshot(request).await.unwrap()
     }
 }
 

@@ -260,6 +260,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/log/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Searches the whole of a log. The answer is a stream of JSON objects, one a line: hits as they are found, progress, the
+         *     end. Going away ends the search.
+         */
+        get: operations["log_search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/log/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follows a log, as server-sent events: `head`, `data`, `divider` (rotated, cut or written anew), `skipped`, `end`. `id` is the
+         *     place; sent as `Last-Event-ID`, it goes on from there.
+         */
+        get: operations["log_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/openapi.json": {
         parameters: {
             query?: never;
@@ -984,6 +1024,11 @@ export interface components {
             /** @description True; what failed is an error answer. */
             success: boolean;
         };
+        /**
+         * @description Why a log's offsets mean something else than before.
+         * @enum {string}
+         */
+        LogBreak: "rotated" | "truncated" | "rewritten";
         /** @description Answer of `GET /api/log/content` and `GET /api/log/read`. */
         LogContent: components["schemas"]["LogHead"] & {
             /**
@@ -1092,6 +1137,34 @@ export interface components {
             /** @description Why it cannot be read, in words, where something else than a log stands in its place. */
             trouble: string | null;
         };
+        /** @description A line that matches. */
+        LogHit: {
+            /** @description Lines after it, where asked for. */
+            after: components["schemas"]["LogLine"][];
+            /**
+             * Format: uint64
+             * @description Where the first match begins, bytes.
+             */
+            at: number;
+            /** @description Lines before it, where asked for. */
+            before: components["schemas"]["LogLine"][];
+            /** @description `text` is not the whole line. */
+            cut: boolean;
+            /**
+             * Format: uint64
+             * @description Its number, from 1; `null` where the search began in the middle and the index has not got there.
+             */
+            line: number | null;
+            /**
+             * Format: uint64
+             * @description Where the line begins, bytes.
+             */
+            offset: number;
+            /** @description Where matches stand in `text`: from and to, counted in UTF-16 units as JavaScript does. */
+            ranges: number[][];
+            /** @description The line, or what surrounds the first match in a long or redrawn one. */
+            text: string;
+        };
         /** @description One line of a log. */
         LogLine: {
             /** @description `text` is not the whole of it: too long. `offset` and `end` fetch the rest. */
@@ -1116,6 +1189,107 @@ export interface components {
             /** @description What a terminal would show of it, without its newline; colours and other escapes stand in it as they are. */
             text: string;
         };
+        /** @description A line of the answer of `GET /api/log/search`. */
+        LogSearchEvent: (components["schemas"]["LogHit"] & {
+            /** @enum {string} */
+            event: "hit";
+        }) | {
+            /** @enum {string} */
+            event: "progress";
+            /**
+             * Format: uint64
+             * @description Bytes looked through.
+             */
+            scanned: number;
+            /**
+             * Format: uint64
+             * @description Bytes to look through.
+             */
+            size: number;
+            /**
+             * Format: uint64
+             * @description Lines that matched so far.
+             */
+            total: number;
+        } | {
+            /** @description Whether all was looked through that was asked for. */
+            complete: boolean;
+            /** @enum {string} */
+            event: "end";
+            /**
+             * Format: uint64
+             * @description The log's generation: another one than its pages' means that the hits' offsets are not theirs.
+             */
+            generation: number;
+            /**
+             * Format: uint64
+             * @description Hits that were sent; the others are counted only.
+             */
+            listed: number;
+            /**
+             * Format: uint64
+             * @description Bytes looked through.
+             */
+            scanned: number;
+            /**
+             * Format: uint64
+             * @description Lines that matched.
+             */
+            total: number;
+        } | {
+            /** @description For programs. */
+            code: string;
+            /** @enum {string} */
+            event: "error";
+            /** @description For people. */
+            message: string;
+        };
+        /** @description The data of an event of `GET /api/log/stream`; `event:` is its name, `id:` the place to go on from. */
+        LogStreamEvent: (components["schemas"]["LogHead"] & {
+            /** @enum {string} */
+            event: "head";
+        }) | {
+            /** @description As text. */
+            content: string;
+            /**
+             * Format: uint64
+             * @description Where it ends.
+             */
+            end: number;
+            /** @enum {string} */
+            event: "data";
+            /**
+             * Format: uint64
+             * @description Where it begins, bytes.
+             */
+            offset: number;
+        } | {
+            /** @enum {string} */
+            event: "divider";
+            /**
+             * Format: uint64
+             * @description The generation that begins.
+             */
+            generation: number;
+            /** @description `rotated`, `truncated`, `rewritten`. */
+            why: components["schemas"]["LogBreak"];
+        } | {
+            /** @enum {string} */
+            event: "skipped";
+            /**
+             * Format: uint64
+             * @description From here, bytes.
+             */
+            from: number;
+            /**
+             * Format: uint64
+             * @description To here.
+             */
+            to: number;
+        } | (components["schemas"]["LogHead"] & {
+            /** @enum {string} */
+            event: "end";
+        });
         /** @description The task whose log is shown. */
         LogTask: {
             /**
@@ -2814,6 +2988,176 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["SlowDown"];
             /** @description The line lies beyond what is counted (`indexing`): ask again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    log_search: {
+        parameters: {
+            query: {
+                /** @description A task's id. */
+                task?: string;
+                /** @description `single` or `multi`. */
+                mode?: components["schemas"]["Mode"];
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+                /** @description The queue. Without it, the scheduler's own log is meant. */
+                queue_id?: number;
+                /** @description The task's place in its queue, from 0. */
+                process_index?: number;
+                /** @description Another run than the newest. */
+                run_id?: string;
+                /** @description One attempt's own log, from 1; without it the log that is bound to the task, or its last attempt's where none is. */
+                attempt?: number;
+                /** @description The log of the last attempt, although another one is bound. */
+                own?: boolean;
+                /** @description A log by its path, absolute. */
+                path?: string;
+                /** @description The text. */
+                q: string;
+                /** @description It is a regular expression (Rust's: no look-around, no back-references). */
+                regex?: boolean;
+                /** @description Upper and lower case are told apart. */
+                case?: boolean;
+                /** @description Hits that are sent (1000); those beyond are counted only. */
+                limit?: number;
+                /** @description So many lines before and after each hit, 20 at most. */
+                context?: number;
+                /** @description From this byte on; it should be where a line begins. */
+                offset?: number;
+                /** @description Up to this byte; without it, to the end as it is now. */
+                until?: number;
+                /** @description How its bytes are read: `utf-8`, `gbk`, … */
+                encoding?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["LogSearchEvent"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description It is no log, or another user's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such task, or its log is not there yet. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description What stands there is a link, a folder, a pipe: no plain file. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    log_stream: {
+        parameters: {
+            query?: {
+                /** @description A task's id. */
+                task?: string;
+                /** @description `single` or `multi`. */
+                mode?: components["schemas"]["Mode"];
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+                /** @description The queue. Without it, the scheduler's own log is meant. */
+                queue_id?: number;
+                /** @description The task's place in its queue, from 0. */
+                process_index?: number;
+                /** @description Another run than the newest. */
+                run_id?: string;
+                /** @description One attempt's own log, from 1; without it the log that is bound to the task, or its last attempt's where none is. */
+                attempt?: number;
+                /** @description The log of the last attempt, although another one is bound. */
+                own?: boolean;
+                /** @description A log by its path, absolute. */
+                path?: string;
+                /** @description The last lines first, so many (10 where nothing is said). */
+                tail_lines?: number;
+                /** @description From this byte on. */
+                offset?: number;
+                /** @description How its bytes are read: `utf-8`, `gbk`, … */
+                encoding?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["LogStreamEvent"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description It is no log, or another user's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such task, or it has no log yet. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description What stands there is a link, a folder, a pipe: no plain file. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            /** @description Too many logs are followed. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -15,15 +15,32 @@ use gpuyard_core::{
 };
 use gpuyard_store::{
     Root,
-    logs::{Allowed, Broken, Index, Log, Refused},
+    logs::{Allowed, Broken, Index, Kept, Log, Refused},
 };
 
-use super::{Asked, which::refusal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{Asked, counter::Counter, which::refusal};
 use crate::{error::ApiError, limits};
+
+/// Bytes that are counted beyond what is kept before it is kept anew.
+const KEEP_AFTER: u64 = 256 << 20;
 
 /// The logs that are known.
 pub(crate) struct Shelf {
+    inside: Arc<Inside>,
+    counter: Counter,
+    /// Room for searches: each takes a core.
+    searches: Arc<Semaphore>,
+    /// Room for those who follow.
+    streams: Arc<Semaphore>,
+}
+
+/// What the shelf shares with the thread that counts.
+pub(super) struct Inside {
     allowed: Allowed,
+    /// Where indices are kept.
+    folder: PathBuf,
     known: Mutex<HashMap<PathBuf, Arc<Entry>>>,
     clock: AtomicU64,
 }
@@ -32,6 +49,8 @@ struct Entry {
     known: Mutex<Known>,
     /// The shelf's clock when it was last asked for.
     used: AtomicU64,
+    /// It waits for the thread that counts.
+    queued: AtomicBool,
 }
 
 /// What is known of one log.
@@ -42,6 +61,14 @@ struct Known {
     inode: u64,
     size: u64,
     exists: bool,
+    /// What is kept on disk was looked for.
+    recalled: bool,
+    /// Bytes whose count is kept on disk.
+    kept: u64,
+    /// A generation that is kept nowhere yet.
+    unkept: bool,
+    /// What began this generation.
+    broke: Option<LogBreak>,
 }
 
 /// How a log stands.
@@ -53,7 +80,7 @@ pub(crate) struct Standing {
     pub(crate) total_lines: Option<u64>,
     pub(crate) indexed: u64,
     pub(crate) generation: u64,
-    /// What has become of the file since it was last looked at.
+    /// What began this generation.
     pub(crate) broke: Option<LogBreak>,
 }
 
@@ -64,33 +91,54 @@ impl Shelf {
         roots.extend(settings.log_roots.iter().map(|path| root.path().join(path)));
         let never = vec![root.config_dir(), root.settings_path(), root.rules_path(settings)];
         Shelf {
-            allowed: Allowed {
-                roots,
-                never,
-                uid: nix::unistd::geteuid().as_raw(),
-            },
-            known: Mutex::default(),
-            clock: AtomicU64::new(0),
+            inside: Arc::new(Inside {
+                allowed: Allowed {
+                    roots,
+                    never,
+                    uid: nix::unistd::geteuid().as_raw(),
+                },
+                folder: root.log_index_dir(),
+                known: Mutex::default(),
+                clock: AtomicU64::new(0),
+            }),
+            counter: Counter::default(),
+            searches: Arc::new(Semaphore::new(limits::SEARCHES)),
+            streams: Arc::new(Semaphore::new(limits::LOG_STREAMS)),
         }
     }
 
     /// Which files may be opened as logs.
     pub(crate) fn allowed(&self) -> &Allowed {
-        &self.allowed
+        &self.inside.allowed
+    }
+
+    /// Room for searches.
+    pub(crate) fn searches(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.searches)
+    }
+
+    /// A place for one more who follows a log, until it is dropped; `None` where there is none.
+    pub(crate) fn stream(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.streams).try_acquire_owned().ok()
     }
 
     /// Opens a log, and looks at how it stands.
     pub(crate) fn open(&self, path: &Path) -> (Result<Log, Refused>, Standing) {
-        let log = self.allowed.open(path);
-        let standing = self.look(path, &log);
+        let log = self.inside.allowed.open(path);
+        let (standing, more) = self.inside.look(path, &log);
+        if more {
+            self.counter.count(&self.inside, path.to_path_buf());
+        }
         (log, standing)
     }
 
-    /// Does something with a log and its index.
+    /// Does something with a log's index.
     pub(crate) fn with_index<T>(&self, path: &Path, work: impl FnOnce(&Index) -> T) -> T {
-        work(&lock(&self.entry(path).known).index)
+        work(&lock(&self.inside.entry(path).known).index)
     }
+}
 
+impl Inside {
     fn entry(&self, path: &Path) -> Arc<Entry> {
         let now = self.clock.fetch_add(1, Ordering::Relaxed);
         let mut known = lock(&self.known);
@@ -105,44 +153,110 @@ impl Shelf {
             Arc::new(Entry {
                 known: Mutex::default(),
                 used: AtomicU64::new(now),
+                queued: AtomicBool::new(false),
             })
         });
         entry.used.store(now, Ordering::Relaxed);
         Arc::clone(entry)
     }
 
-    fn look(&self, path: &Path, log: &Result<Log, Refused>) -> Standing {
+    /// How a log stands, and whether there is more to count or to keep.
+    fn look(&self, path: &Path, log: &Result<Log, Refused>) -> (Standing, bool) {
         let entry = self.entry(path);
         let mut known = lock(&entry.known);
-        match log {
-            Ok(log) => known.look(log).unwrap_or_else(|error| {
-                tracing::warn!("{error}");
-                known.gone(Some("unreadable"))
-            }),
+        let standing = match log {
+            Ok(log) => {
+                known.recall(&self.folder, path, log);
+                known.look(log).unwrap_or_else(|error| {
+                    tracing::warn!("{error}");
+                    known.gone(Some("unreadable"))
+                })
+            }
             Err(Refused::Absent(_)) => known.gone(None),
             Err(refused) => known.gone(Some(refusal(refused).code)),
+        };
+        let uncounted = standing.exists && standing.indexed < standing.size;
+        let more = uncounted || known.unkept || known.index.position() >= known.kept + KEEP_AFTER;
+        (standing, more)
+    }
+
+    /// Notes that a log waits to be counted; false where it does already.
+    pub(super) fn queue(&self, path: &Path) -> bool {
+        !self.entry(path).queued.swap(true, Ordering::Relaxed)
+    }
+
+    /// It does no longer.
+    pub(super) fn dequeue(&self, path: &Path) {
+        self.entry(path).queued.store(false, Ordering::Relaxed);
+    }
+
+    /// Counts on. Whether it is at the end; `None` where it can no longer be read.
+    pub(super) fn count(&self, path: &Path, bytes: u64) -> Option<bool> {
+        let log = self.allowed.open(path).ok()?;
+        let entry = self.entry(path);
+        let mut known = lock(&entry.known);
+        known.look(&log).ok()?;
+        known.index.extend(&log, bytes).ok()
+    }
+
+    /// Keeps what is known of a log on disk, where that is worth it.
+    pub(super) fn keep(&self, path: &Path, from: u64) {
+        let entry = self.entry(path);
+        let kept = {
+            let mut known = lock(&entry.known);
+            let worth = known.index.position() >= from && known.index.position() > known.kept;
+            if !worth && !known.unkept {
+                return;
+            }
+            (known.kept, known.unkept) = (known.index.position(), false);
+            Kept {
+                index: known.index.clone(),
+                generation: known.generation,
+            }
+        };
+        if let Err(error) = kept.save(&self.folder, path) {
+            tracing::warn!("what is known of the lines of {} is not kept: {error}", path.display());
         }
     }
 }
 
 impl Known {
+    /// Looks for what is kept on disk, once; it is believed where it fits.
+    fn recall(&mut self, folder: &Path, path: &Path, log: &Log) {
+        if std::mem::replace(&mut self.recalled, true) {
+            return;
+        }
+        let Some(kept) = Kept::load(folder, path) else { return };
+        self.generation = kept.generation;
+        match kept.index.check(log) {
+            Ok(Ok(())) => {
+                self.kept = kept.index.position();
+                self.index = kept.index;
+            }
+            // Another file than the one before this daemon's time.
+            Ok(Err(broken)) => self.begin_anew(told(broken)),
+            Err(error) => tracing::debug!("{error}"),
+        }
+    }
+
+    fn begin_anew(&mut self, broke: LogBreak) {
+        self.generation += 1;
+        self.broke = Some(broke);
+        self.index = Index::default();
+        (self.kept, self.unkept) = (0, true);
+    }
+
     fn look(&mut self, log: &Log) -> Result<Standing, gpuyard_store::StoreError> {
         let (inode, size) = (log.inode()?, log.size()?);
-        let fits = self.index.check(log)?.map_err(|broken| match broken {
-            Broken::Rotated => LogBreak::Rotated,
-            Broken::Truncated => LogBreak::Truncated,
-            Broken::Rewritten => LogBreak::Rewritten,
-        });
-        let broke = match fits {
-            Err(broke) => Some(broke),
+        let broke = match self.index.check(log)? {
+            Err(broken) => Some(told(broken)),
             // Beyond what is counted, inode and size are all that is known.
             Ok(()) if self.size > 0 && inode != self.inode => Some(LogBreak::Rotated),
             Ok(()) if size < self.size => Some(LogBreak::Truncated),
             Ok(()) => None,
         };
-        if broke.is_some() {
-            self.generation += 1;
-            self.index = Index::default();
+        if let Some(broke) = broke {
+            self.begin_anew(broke);
         }
         (self.inode, self.size, self.exists) = (inode, size, true);
         self.index.extend(log, limits::LOG_COUNTED_AT_ONCE)?;
@@ -153,7 +267,7 @@ impl Known {
             total_lines: self.index.total_lines(size),
             indexed: self.index.position(),
             generation: self.generation,
-            broke,
+            broke: self.broke,
         })
     }
 
@@ -183,6 +297,14 @@ impl Standing {
             generation: self.generation,
             exit: asked.exit(),
         }
+    }
+}
+
+fn told(broken: Broken) -> LogBreak {
+    match broken {
+        Broken::Rotated => LogBreak::Rotated,
+        Broken::Truncated => LogBreak::Truncated,
+        Broken::Rewritten => LogBreak::Rewritten,
     }
 }
 

@@ -1,9 +1,13 @@
 //! Parts of log files, in milliseconds and in bounded memory whatever the file's size.
 mod encoding;
 mod index;
+mod kept;
 mod open;
 mod redraw;
 mod rows;
+mod search;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fs::File,
@@ -15,8 +19,10 @@ use rustix::{fs::SeekFrom, io::Errno};
 
 pub use encoding::{Encoding, Text};
 pub use index::{Broken, Count, Index};
+pub use kept::Kept;
 pub use open::{Allowed, Refused};
 pub use rows::{Row, Rows, Window};
+pub use search::{BadPattern, Found, PATTERN_LETTERS, Pattern, Told, search};
 
 use crate::{StoreError, file};
 
@@ -261,7 +267,7 @@ pub fn lines(path: &Path, line: u64, count: u64) -> Result<Part, StoreError> {
 }
 
 #[cfg(test)]
-mod tests {
+mod plain_tests {
     use super::*;
 
     fn log(content: &[u8]) -> (tempfile::TempDir, std::path::PathBuf) {

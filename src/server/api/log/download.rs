@@ -4,19 +4,19 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     body::Body,
-    extract::{Query, State},
+    extract::State,
     http::{HeaderValue, Uri, header},
     response::{IntoResponse, Response},
 };
 use gpuyard_core::wire::LogTicket;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
     error::ApiError,
-    extract::Ask,
+    extract::{self, Ask},
     guard::{Granted, Principal},
     logs::{Feed, Which, refusal},
 };
@@ -65,7 +65,7 @@ async fn download(
         Some(Extension(granted)) => granted.query.clone(),
         None => uri.query().unwrap_or_default().to_owned(),
     };
-    let (which, bytes) = (parse::<Which>(&query)?, parse::<Bytes>(&query)?);
+    let (which, bytes) = (extract::query::<Which>(&query)?, extract::query::<Bytes>(&query)?);
     let (log, name, size) = app
         .blocking(move |app| {
             let asked = which.find(app)?;
@@ -126,11 +126,4 @@ async fn ticket(
         }))
     })
     .await
-}
-
-fn parse<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
-    let uri = format!("/?{query}").parse().map_err(ApiError::internal)?;
-    Query::try_from_uri(&uri)
-        .map(|Query(parsed)| parsed)
-        .map_err(|rejection| crate::extract::misread(&rejection))
 }

@@ -2,6 +2,8 @@
 mod bind;
 mod content;
 mod download;
+mod search;
+mod stream;
 
 use std::sync::Arc;
 
@@ -15,4 +17,6 @@ pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
         .merge(bind::paths())
         .merge(content::paths())
         .merge(download::paths())
+        .merge(search::paths())
+        .merge(stream::paths())
 }

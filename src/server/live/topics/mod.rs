@@ -1,6 +1,7 @@
 //! The topics that there are, one file each. A new one is a [`Source`] and a line here.
 mod files;
 mod gpu;
+mod log;
 mod run;
 mod schedulers;
 
@@ -20,6 +21,7 @@ pub(super) fn open(app: &Arc<App>, name: &str, lang: Lang) -> Result<Box<dyn Sou
         ("gpu", None) => Ok(Box::new(gpu::Gpu::new(app, lang))),
         ("schedulers", None) => Ok(Box::new(schedulers::Schedulers::new(app, lang))),
         ("run", Some(run_id)) => Ok(Box::new(run::OneRun::new(app, RunId(run_id.to_owned()), lang))),
+        ("log", Some(query)) => Ok(Box::new(log::OneLog::new(app, query, lang)?)),
         ("files", None) => Ok(Box::new(files::Files::new(app))),
         _ => Err(no_such_topic(name)),
     }
