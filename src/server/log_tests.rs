@@ -3,7 +3,7 @@ use std::{
     fs::OpenOptions,
     io::Write,
     os::unix::fs::{FileExt, symlink},
-    path::PathBuf,
+    path::Path,
     time::Duration,
 };
 
@@ -24,13 +24,13 @@ fn settings() -> Settings {
 }
 
 /// A log outside of the root.
-fn log(yard: &Yard, content: &[u8]) -> PathBuf {
+fn log(yard: &Yard, content: &[u8]) -> std::path::PathBuf {
     let path = yard.folder().join("train.log");
     std::fs::write(&path, content).unwrap();
     path
 }
 
-fn append(path: &PathBuf, bytes: &[u8]) {
+fn append(path: &Path, bytes: &[u8]) {
     OpenOptions::new()
         .append(true)
         .open(path)
@@ -44,7 +44,7 @@ async fn get(yard: &Yard, path: &str) -> (u16, Value) {
     (status.as_u16(), body)
 }
 
-async fn read(yard: &Yard, path: &PathBuf, query: &str) -> Value {
+async fn read(yard: &Yard, path: &Path, query: &str) -> Value {
     let (status, body) = get(yard, &format!("/api/log/read?log_path={}&{query}", path.display())).await;
     assert_eq!(status, 200, "{body}");
     body
@@ -223,7 +223,7 @@ async fn a_log_is_bound_shown_follows_its_task_and_is_unbound() {
 }
 
 /// The lines of a search's answer.
-async fn search(yard: &Yard, path: &PathBuf, query: &str) -> Vec<Value> {
+async fn search(yard: &Yard, path: &Path, query: &str) -> Vec<Value> {
     let asked = format!("/api/log/search?path={}&{query}", path.display());
     let (status, _, body) = yard.ask_whole(known("GET", &asked, "")).await;
     let text = String::from_utf8(body).unwrap();
