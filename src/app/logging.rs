@@ -16,33 +16,36 @@ use tracing_subscriber::{
     filter::Targets,
     fmt::{MakeWriter, format::Writer, time::FormatTime},
     layer::SubscriberExt,
+    reload,
     util::SubscriberInitExt,
 };
 
 use crate::failure::Failure;
 
+/// Sets another level, in the words of the setting `log-level`.
+pub(crate) type SetLevel = Box<dyn Fn(&str) + Send + Sync>;
+
 /// Days that the daemon's log is kept.
 const KEPT_DAYS: usize = 14;
 
-/// The daemon's log, one file a day.
-pub(crate) fn daemon(log: &Path, level: &str) -> Result<(), Failure> {
+/// The daemon's log, one file a day. What is answered sets another level.
+pub(crate) fn daemon(log: &Path, level: &str) -> Result<SetLevel, Failure> {
     let file = LogFile::daily(log)?;
     // Where nobody looks on, whoever started us still learns why we ended.
     let terminal = io::stderr().is_terminal();
-    start(
+    Ok(start(
         Some(file),
         Some(if terminal { None } else { Some(LevelFilter::ERROR) }),
         level,
-    );
-    Ok(())
+    ))
 }
 
 /// A scheduler's own log. Started by a daemon or by `start`, its stderr is that file already.
 pub(crate) fn scheduler(log: &Path, level: &str) -> Result<(), Failure> {
     if is_stderr(log) {
-        start(None, Some(None), level);
+        drop(start(None, Some(None), level));
     } else {
-        start(Some(LogFile::single(log)?), Some(None), level);
+        drop(start(Some(LogFile::single(log)?), Some(None), level));
     }
     Ok(())
 }
@@ -55,16 +58,26 @@ fn is_stderr(log: &Path) -> bool {
     (ours.st_dev, ours.st_ino) == (log.dev(), log.ino())
 }
 
-/// Sends what is logged to a file and to stderr (with a stricter level there, if one is given).
-fn start(file: Option<LogFile>, stderr: Option<Option<LevelFilter>>, level: &str) {
+/// Sends what is logged to a file and to stderr (with a stricter level there, if one is given). What is answered sets
+/// another level.
+fn start(file: Option<LogFile>, stderr: Option<Option<LevelFilter>>, level: &str) -> SetLevel {
+    let on_stderr = move |level: LevelFilter| stderr.flatten().map_or(level, |strict| strict.min(level));
     let level = level_of(level);
-    let file = file.map(|file| layer(file, false).with_filter(targets(level)));
-    let stderr = stderr.map(|strict| {
+    let (file_filter, file_level) = reload::Layer::new(targets(level));
+    let (stderr_filter, stderr_level) = reload::Layer::new(targets(on_stderr(level)));
+    let file = file.map(|file| layer(file, false).with_filter(file_filter));
+    let stderr = stderr.map(|_| {
         let colored = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        layer(io::stderr, colored).with_filter(targets(strict.map_or(level, |strict| strict.min(level))))
+        layer(io::stderr, colored).with_filter(stderr_filter)
     });
     // It fails only where a subscriber is set already, and there is none: this is called once, early.
     let _ = tracing_subscriber::registry().with(file).with(stderr).try_init();
+    Box::new(move |level| {
+        let level = level_of(level);
+        // They fail for what does not log at all.
+        let _ = file_level.reload(targets(level));
+        let _ = stderr_level.reload(targets(on_stderr(level)));
+    })
 }
 
 fn layer<S, W>(writer: W, colored: bool) -> impl Layer<S>

@@ -32,7 +32,7 @@ pub(crate) fn serve(context: &Context) -> Result<i32, Failure> {
     let made = settings::ensure(&root).map_err(Failure::unusable)?;
     let settings = made.settings;
     let lang = settings.language.as_deref().map_or(context.lang, Lang::parse);
-    logging::daemon(&root.daemon_log(&settings), &settings.log_level)?;
+    let set_log_level = logging::daemon(&root.daemon_log(&settings), &settings.log_level)?;
     let source = wiring::source(&settings, &host)?;
     let exe = schedule::own_program(context.lang)?;
     let greeting = Greeting {
@@ -54,6 +54,7 @@ pub(crate) fn serve(context: &Context) -> Result<i32, Failure> {
         source,
         exe,
         lang,
+        set_log_level,
         on_ready,
     })
     .map_err(refused)?;

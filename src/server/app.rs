@@ -1,5 +1,8 @@
 //! What all handlers share.
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use gpuyard_core::formats::command::CommandFile;
 use gpuyard_core::model::{ConfigKey, Lang, Rules, Settings};
@@ -20,6 +23,7 @@ use crate::{
     live::Hub,
     logs::Shelf,
     runs::Book,
+    settings::InForce,
     supervise::News,
 };
 
@@ -27,7 +31,9 @@ use crate::{
 pub(crate) struct App {
     pub(crate) root: Root,
     pub(crate) host: HostFolder,
-    pub(crate) settings: Settings,
+    pub(crate) settings: InForce,
+    /// The rules that could be read last.
+    pub(crate) last_rules: Mutex<Option<Rules>>,
     /// Our own program, which is started as schedulers.
     pub(crate) exe: PathBuf,
     /// The language of logs, and of answers to callers who name none.
@@ -64,9 +70,53 @@ impl Default for Answers {
 }
 
 impl App {
-    /// The rules as they stand now; the defaults where they cannot be read (their page shows why).
+    /// The settings in force.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.settings.now()
+    }
+
+    /// Where the rules are.
+    pub(crate) fn rules_path(&self) -> PathBuf {
+        self.root.rules_path(&self.settings())
+    }
+
+    /// The rules as they stand now. Where they cannot be read (their page shows why) the last ones that could, else the
+    /// defaults: a slip of the pen must not give the command files other names.
     pub(crate) fn rules(&self) -> Rules {
-        gpuyard_store::rules::load(&self.root.rules_path(&self.settings)).unwrap_or_default()
+        let mut last = self.last_rules.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(rules) = gpuyard_store::rules::load(&self.rules_path()) {
+            *last = Some(rules);
+        }
+        last.clone().unwrap_or_default()
+    }
+
+    /// Where a command file is.
+    pub(crate) fn command_path(&self, key: ConfigKey) -> PathBuf {
+        self.root.command_path(&self.rules(), key)
+    }
+
+    /// Goes by other settings from now on, as far as that needs no new start.
+    pub(crate) fn follow_settings(&self, settings: Settings) {
+        let before = self.settings.replace(settings);
+        let now = self.settings();
+        if self.guard.follow(&now) {
+            tracing::info!("the secret has changed: every login has ended");
+        }
+        if before.gpu_interval != now.gpu_interval {
+            self.gpus.set_interval(now.gpu_interval);
+        }
+    }
+
+    /// The settings file has changed. What cannot be read changes nothing.
+    pub(crate) fn settings_changed(&self) {
+        match gpuyard_store::settings::load(&self.root.settings_path()) {
+            Ok(settings) if settings == *self.settings() => {}
+            Ok(settings) => {
+                tracing::info!("the settings have changed");
+                self.follow_settings(settings);
+            }
+            Err(error) => tracing::error!("the last good settings stay in force: {error}"),
+        }
     }
 
     /// A command file as it stands on disk.

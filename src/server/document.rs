@@ -99,6 +99,7 @@ pub(crate) fn complete(paths: OpenApi) -> serde_json::Result<Value> {
     });
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         schemas.values_mut().for_each(nullable_is_required);
+        schemas.values_mut().for_each(left_out_is_unchanged);
     }
     for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
         for (_, operation) in item.as_object_mut().into_iter().flatten() {
@@ -223,6 +224,20 @@ fn bound(schema: &mut Map<String, Value>) {
 fn for_readers_of_json(object: &mut Map<String, Value>) {
     if let Some(Value::String(text)) = object.get_mut("description") {
         *text = text.replace("`None`", "`null`").replace("[`", "`").replace("`]", "`");
+    }
+}
+
+/// What may be left out of a body that is sent has no default to be filled in by programs: a change would then carry every
+/// key.
+fn left_out_is_unchanged(schema: &mut Value) {
+    if schema.get("additionalProperties") != Some(&json!(false)) {
+        return;
+    }
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for property in properties.into_iter().flat_map(|properties| properties.values_mut()) {
+        if let Some(property) = property.as_object_mut() {
+            property.remove("default");
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use gpuyard_core::{
     wire::{ErrorAnswer, FieldAnswer},
 };
 
-use crate::{error::ApiError, limits};
+use crate::{error::ApiError, if_match, limits};
 
 /// No inline script or style, nothing from elsewhere, in nobody's frame.
 const CSP: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; \
@@ -86,6 +86,7 @@ fn write(error: &ApiError, lang: Lang, before: &HeaderMap, head: bool) -> Respon
         code: error.code.to_owned(),
         message: error.message.get(lang).to_owned(),
         errors: fields.collect(),
+        current: error.current.as_ref().map(|current| current.answer.clone()),
     };
     let mut response = if head {
         error.status.into_response()
@@ -101,6 +102,10 @@ fn write(error: &ApiError, lang: Lang, before: &HeaderMap, head: bool) -> Respon
             header::WWW_AUTHENTICATE,
             HeaderValue::from_static("Bearer realm=\"gpuyard\""),
         );
+    }
+    let etag = error.current.as_ref().and_then(|current| current.etag.as_deref());
+    if let Some(etag) = etag.and_then(if_match::header_value) {
+        headers.insert(header::ETAG, etag);
     }
     if let Some(seconds) = error.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -5,7 +5,8 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use gpuyard_core::model::{FieldError, Text};
+use gpuyard_core::model::{FieldError, Lang, Text};
+use gpuyard_store::StoreError;
 
 /// Why a call was not answered as it hoped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,17 @@ pub(crate) struct ApiError {
     pub(crate) errors: Vec<FieldError>,
     /// Seconds after which it may be tried again.
     pub(crate) retry_after: Option<u64>,
+    /// What stands where the caller wanted to write, with its version.
+    pub(crate) current: Option<Box<Current>>,
+}
+
+/// What a file that somebody else has changed is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Current {
+    /// Its version; `None` where it is gone.
+    pub(crate) etag: Option<String>,
+    /// What a GET would answer.
+    pub(crate) answer: serde_json::Value,
 }
 
 impl ApiError {
@@ -36,6 +48,7 @@ impl ApiError {
             message: Text::new(en, zh),
             errors: Vec::new(),
             retry_after: None,
+            current: None,
         }
     }
 
@@ -70,6 +83,66 @@ impl ApiError {
         ApiError::fields(vec![FieldError::new(field, code, en, zh)])
     }
 
+    /// 409: somebody else has changed what the caller wants to write. `etag` and `answer` are what a GET would say now.
+    pub(crate) fn stale(etag: Option<String>, answer: &impl serde::Serialize) -> ApiError {
+        ApiError {
+            current: Some(Box::new(Current {
+                etag,
+                answer: serde_json::to_value(answer).unwrap_or_default(),
+            })),
+            ..ApiError::conflict(
+                "stale",
+                "somebody else has changed it since you read it; look at what stands there now, and save again",
+                "在您读取之后已有他人修改；请查看当前内容后再保存",
+            )
+        }
+    }
+
+    /// A file of the user's that cannot be read, understood or edited, and so is not written either; a full disk.
+    pub(crate) fn of_file(error: StoreError) -> ApiError {
+        let path = |path: &std::path::Path| path.display().to_string();
+        let zh = match &error {
+            StoreError::Parse {
+                path: at,
+                line,
+                expected,
+            } => format!("无法读取 {} 第 {line} 行：{expected}", path(at)),
+            StoreError::NotAFile { path: at, what } => format!("无法读取 {}：它不是普通文件（{what}）", path(at)),
+            StoreError::TooLarge { path: at, limit } => format!("{} 超过了 {limit} 字节", path(at)),
+            StoreError::NotEditable { path: at, reason } => {
+                format!("无法修改 {}：{reason}。文件未作改动，请手动编辑", path(at))
+            }
+            StoreError::Fields { path: at, problems } => {
+                let each = problems.iter().map(|problem| {
+                    let line = problem.line.map_or(String::new(), |line| format!("第 {line} 行："));
+                    format!("{line}{}", problem.error.text(Lang::Zh))
+                });
+                format!("{} 有误：{}", path(at), each.collect::<Vec<_>>().join("；"))
+            }
+            StoreError::Owner { path: at, .. } => format!("无法保存 {}：无法保留其所有者或用户组", path(at)),
+            StoreError::Io { path: at, source, .. } => format!("{}：{source}", path(at)),
+            _ => return ApiError::internal(error),
+        };
+        let en = error.to_string();
+        if error.is_disk_trouble() {
+            return ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "disk", en, zh);
+        }
+        let code = match &error {
+            StoreError::NotEditable { .. } => "not_editable",
+            StoreError::TooLarge { .. } => "too_large",
+            StoreError::Owner { .. } => "not_permitted",
+            _ => "unreadable_file",
+        };
+        let errors = match error {
+            StoreError::Fields { problems, .. } => problems.into_iter().map(|problem| problem.error).collect(),
+            _ => Vec::new(),
+        };
+        ApiError {
+            errors,
+            ..ApiError::conflict(code, en, zh)
+        }
+    }
+
     /// 500: something of ours failed. The cause goes to the log, once, here; it names the file or call, and no secret.
     pub(crate) fn internal(cause: impl std::fmt::Display) -> ApiError {
         tracing::error!("{cause:#}");
@@ -94,8 +167,8 @@ impl ApiError {
     }
 }
 
-impl From<gpuyard_store::StoreError> for ApiError {
-    fn from(error: gpuyard_store::StoreError) -> ApiError {
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
         ApiError::internal(error)
     }
 }

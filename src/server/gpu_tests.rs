@@ -85,7 +85,7 @@ async fn each_process_has_a_result_and_an_audit_line() {
     other.kill().unwrap();
     other.wait().unwrap();
 
-    let log = std::fs::read_to_string(yard.app.root.audit_log(&yard.app.settings)).unwrap();
+    let log = std::fs::read_to_string(yard.app.root.audit_log(&yard.app.settings())).unwrap();
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     // One for each process, and one for the call.
     assert_eq!(lines.len(), 3, "{log}");

@@ -19,6 +19,7 @@ mod gpu_tests;
 mod gpus;
 mod guard;
 mod held;
+mod if_match;
 mod limits;
 mod listen;
 mod live;
@@ -28,6 +29,7 @@ mod live_tests;
 mod log_tests;
 mod logs;
 mod metrics;
+mod preview;
 mod router;
 #[cfg(test)]
 mod router_tests;
@@ -35,6 +37,7 @@ mod runs;
 #[cfg(test)]
 mod scheduler_tests;
 mod serve;
+mod settings;
 mod start_error;
 mod stream;
 mod supervise;

@@ -104,6 +104,9 @@ pub(crate) const TICKET_TIME: Duration = Duration::from_secs(60);
 /// Tickets that wait for their use at once.
 pub(crate) const TICKETS: usize = 256;
 
+/// Waiting heads of a command file that a preview of rules lists at most: more than anyone reads.
+pub(crate) const PREVIEWED_HEADS: usize = 200;
+
 /// Runs that one answer lists at most.
 pub(crate) const LISTED_RUNS: usize = 200;
 

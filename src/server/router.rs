@@ -13,10 +13,13 @@ pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
         .merge(api::reference::paths())
         .merge(api::auth::paths())
         .merge(api::gpu::paths())
+        .merge(api::rules::paths())
+        .merge(api::commands::paths())
         .merge(api::scheduler::paths())
         .merge(api::log::paths())
         .merge(api::live::paths())
         .merge(api::metrics::paths())
+        .merge(api::settings::paths())
 }
 
 /// The whole of what is served.

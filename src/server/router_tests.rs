@@ -140,7 +140,7 @@ async fn a_login_gives_a_token_that_ends_with_a_logout() {
         (status, &body["code"]),
         (StatusCode::UNAUTHORIZED, &json!("session_ended"))
     );
-    let settings = &yard.app.settings;
+    let settings = &yard.app.settings();
     let audit = std::fs::read_to_string(yard.app.root.audit_log(settings)).unwrap();
     // The wrong try changed nothing, and is in the daemon's own log.
     assert_eq!(audit.lines().count(), 2, "{audit}");

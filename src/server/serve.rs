@@ -3,7 +3,7 @@ use std::{
     io,
     net::{IpAddr, SocketAddr, UdpSocket},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use gpuyard_core::model::{Lang, PidSpace, ProcessIdentity, Settings};
@@ -14,6 +14,7 @@ use gpuyard_store::{
     audit::AuditLog,
     bindings::Bindings,
     pid_file::{self, Instance},
+    watch::FileWatch,
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -31,6 +32,7 @@ use crate::{
     logs::{Shelf, keep_bindings},
     router::router,
     runs::Book,
+    settings::InForce,
     supervise::Supervisor,
     tls,
 };
@@ -52,6 +54,8 @@ pub struct Options {
     pub exe: PathBuf,
     /// The language of logs, and of answers to callers who name none.
     pub lang: Lang,
+    /// Tells the log how much is wanted, in the words of the setting `log-level`.
+    pub set_log_level: Box<dyn Fn(&str) + Send + Sync>,
     /// Called once it answers.
     pub on_ready: Box<dyn FnOnce(&Address) + Send>,
 }
@@ -94,6 +98,7 @@ async fn live(options: Options) -> Result<(), StartError> {
         source,
         exe,
         lang,
+        set_log_level,
         on_ready,
     } = options;
     refuse_what_is_unsafe(&settings)?;
@@ -140,7 +145,8 @@ async fn live(options: Options) -> Result<(), StartError> {
         bindings: Bindings::new(&root.logs()),
         root,
         host,
-        settings,
+        settings: InForce::new(settings, set_log_level),
+        last_rules: Mutex::default(),
         exe,
         lang,
         news,
@@ -152,6 +158,10 @@ async fn live(options: Options) -> Result<(), StartError> {
     let tell = Arc::clone(&changed);
     let _watch = FolderWatch::new(&app.root.state_dir(), move || tell.notify_one())?;
     let bindings = tokio::spawn(keep_bindings(Arc::clone(&app), ended.clone()));
+    let theirs = Arc::clone(&app);
+    let _settings = FileWatch::new([app.root.settings_path()], move |_| theirs.settings_changed())?;
+    // What was changed between the reading and the watch.
+    app.settings_changed();
     let supervisor = tokio::spawn(Supervisor::new(Arc::clone(&app), heard, changed).work(ended.clone()));
     let listener = tokio::net::TcpListener::from_std(listener).map_err(system("listen"))?;
     let serving = tokio::spawn(connection::serve(
@@ -176,7 +186,8 @@ async fn live(options: Options) -> Result<(), StartError> {
     if let Some(why) = address.held {
         tracing::warn!("{why}");
     }
-    if app.settings.allow_anonymous && !app.settings.requires_secret() {
+    let standing = app.settings();
+    if standing.allow_anonymous && !standing.requires_secret() {
         tracing::warn!(
             "allow-anonymous: whoever reaches this port can run commands as {}, without a secret",
             identity::owner().name

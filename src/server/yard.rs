@@ -2,7 +2,7 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use axum::{
@@ -28,6 +28,7 @@ use crate::{
     logs::Shelf,
     router::router,
     runs::Book,
+    settings::InForce,
     supervise::News,
 };
 
@@ -83,7 +84,8 @@ impl Yard {
             logs: Shelf::new(&root, &settings),
             bindings: Bindings::new(&root.logs()),
             host,
-            settings,
+            settings: InForce::new(settings, Box::new(|_| {})),
+            last_rules: Mutex::default(),
             exe: program(folder.path()),
             lang: Lang::En,
             news,

@@ -1,5 +1,7 @@
 //! Command files on disk: loaded, saved with the version before kept, and listed. The one place that knows their names
 //! besides [`Root`].
+pub mod versions;
+
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -57,8 +59,9 @@ pub fn version(path: &Path) -> Option<Version> {
     Some(Version::of(&bytes))
 }
 
-/// Saves a text. The version before it is kept as `.backup`. With `expected`, a file that was changed since is a
-/// [`StoreError::Conflict`] that carries the newer text; a file that is not there can be saved only without.
+/// Saves a text. The version before it is kept as `.backup`, and among the [`versions`]. With `expected`, a file that was
+/// changed since is a [`StoreError::Conflict`] that carries the newer text; a file that is not there can be saved only
+/// without.
 pub fn save(path: &Path, text: &str, expected: Option<&Version>) -> Result<Version, StoreError> {
     if text.len() as u64 > MOST_BYTES {
         return Err(StoreError::TooLarge {
@@ -67,26 +70,88 @@ pub fn save(path: &Path, text: &str, expected: Option<&Version>) -> Result<Versi
         });
     }
     let new = Version::of(text.as_bytes());
-    let current = match file::read_bounded(path, MOST_BYTES) {
-        Ok(bytes) => Some(Version::of(&bytes)),
+    let Some(current) = current(path, expected)? else {
+        file::create_folder(file::folder_of(path))?;
+        file::create_new(path, text.as_bytes())?;
+        return Ok(new);
+    };
+    let version = Version::of(&current);
+    // A save that changes nothing must not take the place of the version before it.
+    if version != new {
+        versions::keep(path, &current)?;
+        file::replace(path, text.as_bytes(), &version, Some(&backup_path(path)))?;
+    }
+    Ok(new)
+}
+
+/// What a file holds now, if it is there; a [`StoreError::Conflict`] where it is not what was expected.
+fn current(path: &Path, expected: Option<&Version>) -> Result<Option<Vec<u8>>, StoreError> {
+    let bytes = match file::read_bounded(path, MOST_BYTES) {
+        Ok(bytes) => Some(bytes),
         Err(error) if error.is_not_found() => None,
         Err(error) => return Err(error),
     };
-    match (current, expected) {
-        (Some(_), Some(expected)) => file::replace(path, text.as_bytes(), expected, Some(&backup_path(path)))?,
-        (Some(current), None) => file::replace(path, text.as_bytes(), &current, Some(&backup_path(path)))?,
-        (None, Some(_)) => {
-            return Err(StoreError::Conflict {
-                path: path.into(),
-                now: None,
-            });
-        }
-        (None, None) => {
-            file::create_folder(file::folder_of(path))?;
-            file::create_new(path, text.as_bytes())?;
+    let found = bytes.as_deref().map(Version::of);
+    if expected.is_some_and(|expected| found.as_ref() != Some(expected)) {
+        return Err(StoreError::Conflict {
+            path: path.into(),
+            now: bytes.and_then(|bytes| String::from_utf8(bytes).ok()),
+        });
+    }
+    Ok(bytes)
+}
+
+/// Brings back the version before the last save; what stood there takes its place, so that a second reset undoes the first.
+pub fn reset(path: &Path, mode: Mode, expected: Option<&Version>) -> Result<Loaded, StoreError> {
+    let text = file::read_text(&backup_path(path), MOST_BYTES)?;
+    save(path, &text, expected)?;
+    load(path, mode)
+}
+
+/// Makes a command file with the lowest index that is free, with nothing in it but what it says about itself.
+pub fn create(root: &Root, rules: &Rules, mode: Mode) -> Result<Listed, StoreError> {
+    let text = match mode {
+        Mode::Single => EXAMPLE_SINGLE,
+        Mode::Multi => EXAMPLE_MULTI,
+    };
+    for index in 0.. {
+        let key = ConfigKey { mode, index };
+        let path = root.command_path(rules, key);
+        file::create_folder(file::folder_of(&path))?;
+        match file::create_new(&path, text.as_bytes()) {
+            Ok(()) => {
+                // What an earlier file of this name left is no version before this one.
+                remove_if_there(&backup_path(&path))?;
+                return Ok(Listed {
+                    key,
+                    path,
+                    exists: true,
+                });
+            }
+            Err(StoreError::Exists { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
-    Ok(new)
+    Err(StoreError::Exists {
+        path: root.first_command_path(rules, mode),
+    })
+}
+
+/// Removes a command file; its text is kept among its [`versions`].
+pub fn delete(path: &Path, expected: Option<&Version>) -> Result<(), StoreError> {
+    let Some(bytes) = current(path, expected)? else {
+        return Err(StoreError::io("remove", path)(std::io::ErrorKind::NotFound.into()));
+    };
+    versions::keep(path, &bytes)?;
+    file::remove(path, &Version::of(&bytes))?;
+    remove_if_there(&backup_path(path))
+}
+
+fn remove_if_there(path: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::io("remove", path)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Where the version before the last save is kept.
@@ -155,6 +220,58 @@ mod tests {
             save(&path, "x", Some(&one)),
             Err(StoreError::Conflict { now: None, .. })
         ));
+    }
+
+    #[test]
+    fn a_reset_goes_back_and_forth_and_a_save_of_the_same_is_none() {
+        let (_folder, root) = root();
+        let path = root.command_dir().join("command_gpu.txt");
+        let one = save(&path, "1\na\n1\n", None).unwrap();
+        assert!(reset(&path, Mode::Single, None).unwrap_err().is_not_found());
+        let two = save(&path, "1\nb\n1\n", Some(&one)).unwrap();
+        assert_eq!(save(&path, "1\nb\n1\n", Some(&two)).unwrap(), two);
+        let stale = reset(&path, Mode::Single, Some(&one)).unwrap_err();
+        assert!(matches!(stale, StoreError::Conflict { .. }));
+        assert_eq!(reset(&path, Mode::Single, Some(&two)).unwrap().version, one);
+        assert_eq!(reset(&path, Mode::Single, None).unwrap().version, two);
+        let texts: Vec<String> = versions::list(&path)
+            .unwrap()
+            .iter()
+            .map(|older| versions::load(&path, &older.id).unwrap().unwrap().1)
+            .collect();
+        assert!(texts.iter().any(|text| text == "1\na\n1\n") && texts.iter().any(|text| text == "1\nb\n1\n"));
+    }
+
+    #[test]
+    fn what_is_deleted_is_kept_and_its_index_is_free_again() {
+        let (_folder, root) = root();
+        let rules = Rules::default();
+        let indices = || -> Vec<u32> {
+            let made = || create(&root, &rules, Mode::Single).unwrap().key.index;
+            vec![made(), made(), made()]
+        };
+        assert_eq!(indices(), [0, 1, 2]);
+        let key = ConfigKey {
+            mode: Mode::Single,
+            index: 1,
+        };
+        let path = root.command_path(&rules, key);
+        let before = load(&path, Mode::Single).unwrap().version;
+        let now = save(&path, "1\nprecious\n1\n", Some(&before)).unwrap();
+        assert!(matches!(
+            delete(&path, Some(&before)).unwrap_err(),
+            StoreError::Conflict { now: Some(now), .. } if now.contains("precious")
+        ));
+        delete(&path, Some(&now)).unwrap();
+        assert!(!path.exists() && !backup_path(&path).exists());
+        assert!(delete(&path, None).unwrap_err().is_not_found());
+        let kept = versions::list(&path).unwrap();
+        assert_eq!(
+            versions::load(&path, &kept[0].id).unwrap().unwrap().1,
+            "1\nprecious\n1\n"
+        );
+        assert_eq!(create(&root, &rules, Mode::Single).unwrap().key, key);
+        assert!(reset(&path, Mode::Single, None).unwrap_err().is_not_found());
     }
 
     #[test]

@@ -230,6 +230,41 @@ pub fn replace(path: &Path, bytes: &[u8], expected: &Version, backup: Option<&Pa
     sync_folder(folder_of(&target))
 }
 
+/// Removes a file if it still is the version that was read. It is put aside in one step and looked at there, so that an editor
+/// that saves in this very moment loses nothing: its text is put back, and the removal is refused.
+pub fn remove(path: &Path, expected: &Version) -> Result<(), StoreError> {
+    let target = follow(path)?;
+    let folder = folder_of(&target);
+    let _lock = FolderLock::take(folder);
+    let aside = tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .tempfile_in(folder)
+        .map_err(StoreError::io("remove", &target))?
+        .into_temp_path();
+    fs::rename(&target, &aside).map_err(StoreError::io("remove", &target))?;
+    let now = fs::read(&aside).map_err(StoreError::io("read", &target))?;
+    if Version::of(&now) != *expected {
+        // Whoever has made a new one meanwhile keeps that.
+        match aside.persist_noclobber(&target) {
+            Ok(()) => {}
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(StoreError::io("write", &target)(error.error)),
+        }
+        sync_folder(folder)?;
+        return Err(StoreError::Conflict {
+            path: path.into(),
+            now: String::from_utf8(now).ok(),
+        });
+    }
+    if target != path {
+        // The link that led there leads nowhere now.
+        fs::remove_file(path).map_err(StoreError::io("remove", path))?;
+        sync_folder(folder_of(path))?;
+    }
+    aside.close().map_err(StoreError::io("remove", &target))?;
+    sync_folder(folder)
+}
+
 /// Makes a folder and those above it, 0700. One that is there stays as it is.
 pub fn create_folder(path: &Path) -> Result<(), StoreError> {
     if path.is_dir() {

@@ -51,6 +51,199 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/commands/{mode}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One command file as queues. */
+        get: operations["commands_config"];
+        /**
+         * Puts these queues into a command file, in this order. Comments and layout stay with their blocks, and what is unchanged
+         *     keeps its bytes.
+         */
+        put: operations["commands_save_config"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/commands/{mode}/all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The command files of a mode with their queues. One that cannot be read says why. */
+        get: operations["commands_all"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/commands/{mode}/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The command files of a mode. */
+        get: operations["commands_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/commands/{mode}/new": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A new, empty command file, with the lowest index that is free. */
+        post: operations["commands_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/commands/{mode}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Brings back the version before the last save. What stands there now takes its place: a second reset undoes the first. */
+        post: operations["commands_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/commands/{mode}/text": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One command file as text. */
+        get: operations["commands_text"];
+        /** Puts a text into a command file, or only checks it. What the parser finds does not keep it from being saved. */
+        put: operations["commands_save_text"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/commands/{mode}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Older versions of a command file, newest first. */
+        get: operations["commands_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/commands/{mode}/versions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The text of an older version. */
+        get: operations["commands_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/commands/{mode}/{config_index}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes a command file that does not run. Its text is kept among its versions; index 0 always stays. */
+        delete: operations["commands_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules. */
+        get: operations["config"];
+        /** Changes some rules. Comments, order and all other keys of the file stay; running schedulers follow. */
+        put: operations["config_change"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/config/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What rules would do, before they are saved: which heads would start now and on which GPUs, which would wait and why. */
+        post: operations["config_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -470,6 +663,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every setting. The secret itself is never sent. */
+        get: operations["settings"];
+        /**
+         * Changes some settings. Comments, order and all other keys of the file stay. What needs no restart is in force when this
+         *     answers; a changed secret ends every login.
+         */
+        put: operations["settings_change"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ws": {
         parameters: {
             query?: never;
@@ -581,6 +795,288 @@ export interface components {
              */
             memory_max: number | null;
         };
+        /** @description Answer of `GET /api/commands/{mode}`. */
+        CommandConfig: {
+            /**
+             * Format: uint32
+             * @description From 0.
+             */
+            config_index: number;
+            /** @description For people: `config 1`, `配置 1`. */
+            config_name: string;
+            /** @description Its version, for `If-Match`; `null` where there is no file. */
+            etag: string | null;
+            /** @description Whether the file is there. */
+            exists: boolean;
+            /** @description Its file's name. */
+            file_name: string;
+            /** @description What is wrong with it, by line. Blocks with errors are not among the queues, and stay in the file. */
+            findings: components["schemas"]["FindingAnswer"][];
+            /** @description Single or multi. */
+            mode: components["schemas"]["Mode"];
+            /** @description Its queues. */
+            queues: components["schemas"]["CommandQueue"][];
+        };
+        /** @description Body of `PUT /api/commands/{mode}`: all queues of the file, in order. */
+        CommandConfigUpdate: {
+            /** @description The queues. One that is not among them goes. */
+            queues: components["schemas"]["CommandQueueUpdate"][];
+        };
+        /** @description Answer of `POST /api/commands/{mode}/new`. */
+        CommandCreated: {
+            /** @description The new command file. */
+            config: components["schemas"]["CommandFileName"];
+            /** @description In words. */
+            message: string;
+        };
+        /** @description Answer of `DELETE /api/commands/{mode}/{config_index}`. */
+        CommandDeleted: {
+            /** @description What is gone. Its text is kept among its versions. */
+            config: components["schemas"]["CommandFileName"];
+            /** @description In words. */
+            message: string;
+        };
+        /** @description One command file of `CommandFiles`. */
+        CommandFileContent: {
+            /** @description Why the file cannot be read at all. */
+            error: string | null;
+            /** @description Its version, for `If-Match`; `null` where there is no file, or it cannot be read. */
+            etag: string | null;
+            /** @description Whether the file is there. */
+            exists: boolean;
+            /** @description Its file's name. */
+            file_name: string;
+            /** @description What is wrong with it, by line. Blocks with errors are not among the queues, and stay in the file. */
+            findings: components["schemas"]["FindingAnswer"][];
+            /**
+             * Format: uint32
+             * @description From 0.
+             */
+            index: number;
+            /** @description For people: `config 1`, `配置 1`. */
+            name: string;
+            /** @description Its queues. */
+            queues: components["schemas"]["CommandQueue"][];
+        };
+        /** @description Answer of `GET /api/commands/{mode}/list`. */
+        CommandFileList: {
+            /** @description By index; index 0 is always among them. */
+            configs: components["schemas"]["CommandFileName"][];
+            /** @description Single or multi. */
+            mode: components["schemas"]["Mode"];
+        };
+        /** @description A command file by name. */
+        CommandFileName: {
+            /** @description Whether the file is there. */
+            exists: boolean;
+            /** @description Its file's name. */
+            file_name: string;
+            /**
+             * Format: uint32
+             * @description From 0.
+             */
+            index: number;
+            /** @description For people: `config 1`, `配置 1`. */
+            name: string;
+        };
+        /** @description Answer of `GET /api/commands/{mode}/all`. */
+        CommandFiles: {
+            /** @description By index; index 0 is always among them. */
+            configs: components["schemas"]["CommandFileContent"][];
+            /** @description Single or multi. */
+            mode: components["schemas"]["Mode"];
+        };
+        /** @description A task of a command file. */
+        CommandProcess: {
+            /** @description Its commands, in order, placeholders not replaced. */
+            commands: string[];
+            /**
+             * Format: uint32
+             * @description GPUs it asks for; 1 in `single`.
+             */
+            gpu_count: number;
+            /**
+             * Format: uint32
+             * @description Its place in the queue, from 1.
+             */
+            id: number;
+            /**
+             * Format: double
+             * @description GiB on each GPU.
+             */
+            memory: number;
+        };
+        /** @description A task as it is to be. */
+        CommandProcessUpdate: {
+            /** @description Its commands, in order, at least one. */
+            commands: string[];
+            /**
+             * Format: uint32
+             * @description GPUs it asks for; may be left out in `single`.
+             */
+            gpu_count?: number | null;
+            /**
+             * Format: uint64
+             * @description As it was read; its place in the list is what counts.
+             */
+            id?: number | null;
+            /**
+             * Format: double
+             * @description GiB on each GPU, above 0.
+             */
+            memory: number;
+        };
+        /** @description A queue of a command file. */
+        CommandQueue: {
+            /** @description Its id. */
+            id: components["schemas"]["QueueId"];
+            /** @description Its tasks, in order. */
+            processes: components["schemas"]["CommandProcess"][];
+        };
+        /** @description A queue as it is to be. */
+        CommandQueueUpdate: {
+            /** @description Its id, no other queue's. */
+            id: components["schemas"]["QueueId"];
+            /** @description Its tasks, in order, at least one. */
+            processes: components["schemas"]["CommandProcessUpdate"][];
+        };
+        /** @description Answer of a save of queues, and of a reset. */
+        CommandSaved: {
+            /**
+             * Format: uint32
+             * @description From 0.
+             */
+            config_index: number;
+            /** @description Its new version. */
+            etag: string;
+            /** @description What is wrong with it, by line. */
+            findings: components["schemas"]["FindingAnswer"][];
+            /** @description In words. */
+            message: string;
+            /** @description Single or multi. */
+            mode: components["schemas"]["Mode"];
+            /**
+             * Format: uint32
+             * @description Queues that the file has now.
+             */
+            queues_count: number;
+        };
+        /** @description Answer of `GET /api/commands/{mode}/text`. */
+        CommandText: {
+            /**
+             * Format: uint32
+             * @description From 0.
+             */
+            config_index: number;
+            /** @description For people: `config 1`, `配置 1`. */
+            config_name: string;
+            /** @description Its version, for `If-Match`; `null` where there is no file. */
+            etag: string | null;
+            /** @description Whether the file is there. */
+            exists: boolean;
+            /** @description Its file's name. */
+            file_name: string;
+            /** @description What the parser found, by line. */
+            findings: components["schemas"]["FindingAnswer"][];
+            /** @description Single or multi. */
+            mode: components["schemas"]["Mode"];
+            /** @description The file, byte for byte. */
+            text: string;
+        };
+        /** @description Answer of `PUT /api/commands/{mode}/text`. */
+        CommandTextSaved: {
+            /**
+             * Format: uint32
+             * @description From 0.
+             */
+            config_index: number;
+            /** @description The version that the text has, or would have. */
+            etag: string;
+            /** @description What the parser found, by line. They do not keep a text from being saved; blocks with errors are not run. */
+            findings: components["schemas"]["FindingAnswer"][];
+            /** @description In words. */
+            message: string;
+            /** @description Single or multi. */
+            mode: components["schemas"]["Mode"];
+            /** @description What the text says. */
+            queues: components["schemas"]["CommandQueue"][];
+            /**
+             * Format: uint32
+             * @description How many queues that are.
+             */
+            queues_count: number;
+            /** @description Whether the text is in the file now; false for a dry run. */
+            saved: boolean;
+        };
+        /** @description Body of `PUT /api/commands/{mode}/text`. */
+        CommandTextUpdate: {
+            /** @description Only check it. */
+            dry_run?: boolean;
+            /** @description The whole file. */
+            text: string;
+        };
+        /** @description An older version of a command file. */
+        CommandVersion: {
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: uint64
+             * @description Bytes.
+             */
+            size: number;
+            /**
+             * Format: date-time
+             * @description When that text had been written.
+             */
+            written_at: string;
+        };
+        /** @description Answer of `GET /api/commands/{mode}/versions/{id}`. */
+        CommandVersionText: {
+            /** @description What the parser finds in it, by line. */
+            findings: components["schemas"]["FindingAnswer"][];
+            /** @description Its id. */
+            id: string;
+            /** @description The text. */
+            text: string;
+            /**
+             * Format: date-time
+             * @description When that text had been written.
+             */
+            written_at: string;
+        };
+        /** @description Answer of `GET /api/commands/{mode}/versions`. */
+        CommandVersions: {
+            /**
+             * Format: uint32
+             * @description From 0.
+             */
+            config_index: number;
+            /** @description Single or multi. */
+            mode: components["schemas"]["Mode"];
+            /** @description Newest first. A reset brings back what stood there before the last save, the first of them. */
+            versions: components["schemas"]["CommandVersion"][];
+        };
+        /** @description What would become of one command file's heads. */
+        ConfigPreview: {
+            /**
+             * Format: uint32
+             * @description From 0.
+             */
+            config_index: number;
+            /** @description Single or multi. */
+            mode: components["schemas"]["Mode"];
+            /**
+             * Format: uint32
+             * @description Heads that would wait and are not listed: such an answer names 200.
+             */
+            more_waiting: number;
+            /** @description Whether its scheduler runs. One that does not is looked at as if it were started now, beside those that run. */
+            running: boolean;
+            /** @description Heads that would start now, in the order in which they are decided. */
+            start: components["schemas"]["HeadStart"][];
+            /** @description Heads that would wait, and why. */
+            wait: components["schemas"]["HeadWait"][];
+        };
         /** @description The container of a process. */
         Container: {
             /** @description Its id, or with LXC its name. */
@@ -620,6 +1116,11 @@ export interface components {
         ErrorAnswer: {
             /** @description For programs: it stays the same in every language and version. */
             code: string;
+            /**
+             * @description A save that would have undone somebody else's (409, `stale`): what stands there now, as a GET would answer it.
+             *     Its version is in `ETag`.
+             */
+            current?: Record<string, never>;
             /** @description What is wrong with single fields of what was sent (422 only). */
             errors?: components["schemas"]["FieldAnswer"][];
             /** @description For people, in the language of `Accept-Language` (`en` or `zh`). */
@@ -635,6 +1136,22 @@ export interface components {
             field: string;
             /** @description For people. */
             message: string;
+        };
+        /** @description What the parser found in a line. */
+        FindingAnswer: {
+            /** @description For programs. */
+            code: string;
+            /**
+             * Format: uint32
+             * @description From 1.
+             */
+            line: number;
+            /** @description For people. */
+            message: string;
+            /** @description How much it matters. */
+            severity: components["schemas"]["Severity"];
+            /** @description The block that the line belongs to is not run. */
+            skipped: boolean;
         };
         /** @description A wait before the next attempt. */
         Gate: {
@@ -891,6 +1408,47 @@ export interface components {
          * @enum {string}
          */
         GpuWork: "compute" | "graphics" | "both";
+        /** @description A head that would start now. */
+        HeadStart: {
+            /** @description The GPUs that it would take, best first. */
+            gpus: components["schemas"]["GpuRef"][];
+            /**
+             * Format: double
+             * @description GiB that it asks for on each GPU.
+             */
+            memory_gb: number;
+            /**
+             * Format: uint32
+             * @description Its place in the queue, from 0.
+             */
+            process_index: number;
+            /** @description Its queue. */
+            queue_id: components["schemas"]["QueueId"];
+            task_id: components["schemas"]["TaskId"] | null;
+        };
+        /** @description A head that would wait. */
+        HeadWait: {
+            /**
+             * Format: uint32
+             * @description GPUs that it asks for.
+             */
+            gpu_count: number;
+            /**
+             * Format: double
+             * @description GiB that it asks for on each GPU.
+             */
+            memory_gb: number;
+            /**
+             * Format: uint32
+             * @description Its place in the queue, from 0.
+             */
+            process_index: number;
+            /** @description Its queue. */
+            queue_id: components["schemas"]["QueueId"];
+            /** @description Why. */
+            reason: components["schemas"]["ShownReason"];
+            task_id: components["schemas"]["TaskId"] | null;
+        };
         /** @description Answer of `GET /api/health`: open to everyone, so it says nothing about the machine. */
         Health: {
             /** @description The API's version; it changes when an answer changes in a way that programs would trip over. */
@@ -1675,6 +2233,253 @@ export interface components {
              */
             retry_delay: components["schemas"]["Seconds"];
         };
+        /** @description Every key of the rules. Memory is GiB, as in the file. */
+        RulesAnswer: {
+            /**
+             * @description (Optional) a scheduler that died without being stopped is resumed by the daemon.
+             * @default true
+             */
+            auto_resume: boolean;
+            /**
+             * @description (Optional) other people's processes rule a GPU out.
+             * @default false
+             */
+            avoid_other_users: boolean;
+            /**
+             * @description How often a scheduler looks again at GPUs that it does not hold, above 0.
+             * @default 3
+             */
+            check_time: components["schemas"]["Seconds"];
+            /**
+             * @description The indices to compete for.
+             * @default []
+             */
+            compete_gpus: number[];
+            /**
+             * @description (Optional) where conda is; found by itself otherwise.
+             * @default null
+             */
+            conda_base: string | null;
+            /**
+             * @description (Optional) given to every task.
+             * @default {}
+             */
+            environment: {
+                [key: string]: string;
+            };
+            /**
+             * @description Command file of index 0, single.
+             * @default command_gpu.txt
+             */
+            gpu_command_file: string;
+            /**
+             * Format: uint32
+             * @description GPUs to leave for others.
+             * @default 0
+             */
+            gpu_left: number;
+            /**
+             * @description Command file of index 0, multi.
+             * @default command_gpus.txt
+             */
+            gpus_command_file: string;
+            /** @default null */
+            hold_after: components["schemas"]["Seconds"] | null;
+            /**
+             * @description (Optional) how long a GPU must have been free.
+             * @default 0
+             */
+            idle_seconds: components["schemas"]["Seconds"];
+            /**
+             * Format: double
+             * @description (Optional) MiB; smaller processes do not make a GPU taken.
+             * @default 0
+             */
+            ignore_processes_below: number;
+            /**
+             * Format: uint32
+             * @description … and at most so many.
+             * @default 64
+             */
+            max_gpu: number;
+            /**
+             * Format: double
+             * @description (Optional) percent; a busier GPU is no candidate.
+             * @default 100
+             */
+            max_gpu_utilization: number;
+            /**
+             * @description false: one task of this user a GPU; true: pack.
+             * @default false
+             */
+            maximize_resource_utilization: boolean;
+            /**
+             * Format: double
+             * @description (Optional) GiB kept free besides what tasks ask.
+             * @default 0
+             */
+            memory_headroom: number;
+            /**
+             * @description true: best fit; false: spread.
+             * @default false
+             */
+            memory_save_mode: boolean;
+            /**
+             * Format: uint32
+             * @description The user may hold at least so many…
+             * @default 0
+             */
+            min_gpu: number;
+            /**
+             * @description (Optional) what a failed task means for its queue.
+             * @default stop
+             */
+            on_failure: components["schemas"]["OnFailure"];
+            /**
+             * @description (Optional) order among equals.
+             * @default []
+             */
+            prefer_gpus: number[];
+            /**
+             * @description Retries.
+             * @default {
+             *       "backoff_duration": 600,
+             *       "max_retries": 100,
+             *       "max_retry_before_backoff": 3,
+             *       "retry_delay": 5
+             *     }
+             */
+            retry_config: components["schemas"]["RetryConfig"];
+            /**
+             * @description (Optional) between SIGTERM and SIGKILL.
+             * @default 30
+             */
+            stop_grace: components["schemas"]["Seconds"];
+            /** @default null */
+            task_timeout: components["schemas"]["Seconds"] | null;
+            /**
+             * @description true: every GPU found; false: only `compete_gpus`.
+             * @default true
+             */
+            use_all_gpus: boolean;
+            /**
+             * @description Where commands run; `null`: the parent of the root folder. As written; resolved by the store.
+             * @default null
+             */
+            work_dir: string | null;
+        };
+        /** @description The keys to change, the others stay. */
+        RulesChange: {
+            /** @description (Optional) a scheduler that died without being stopped is resumed by the daemon. */
+            auto_resume?: boolean;
+            /** @description (Optional) other people's processes rule a GPU out. */
+            avoid_other_users?: boolean;
+            /** @description How often a scheduler looks again at GPUs that it does not hold, above 0. */
+            check_time?: components["schemas"]["Seconds"];
+            /** @description The indices to compete for. */
+            compete_gpus?: number[];
+            /** @description (Optional) where conda is; found by itself otherwise. */
+            conda_base?: string | null;
+            /** @description (Optional) given to every task. */
+            environment?: {
+                [key: string]: string;
+            };
+            /** @description Command file of index 0, single. */
+            gpu_command_file?: string;
+            /**
+             * Format: uint32
+             * @description GPUs to leave for others.
+             */
+            gpu_left?: number;
+            /** @description Command file of index 0, multi. */
+            gpus_command_file?: string;
+            hold_after?: components["schemas"]["Seconds"] | null;
+            /** @description (Optional) how long a GPU must have been free. */
+            idle_seconds?: components["schemas"]["Seconds"];
+            /**
+             * Format: double
+             * @description (Optional) MiB; smaller processes do not make a GPU taken.
+             */
+            ignore_processes_below?: number;
+            /**
+             * Format: uint32
+             * @description … and at most so many.
+             */
+            max_gpu?: number;
+            /**
+             * Format: double
+             * @description (Optional) percent; a busier GPU is no candidate.
+             */
+            max_gpu_utilization?: number;
+            /** @description false: one task of this user a GPU; true: pack. */
+            maximize_resource_utilization?: boolean;
+            /**
+             * Format: double
+             * @description (Optional) GiB kept free besides what tasks ask.
+             */
+            memory_headroom?: number;
+            /** @description true: best fit; false: spread. */
+            memory_save_mode?: boolean;
+            /**
+             * Format: uint32
+             * @description The user may hold at least so many…
+             */
+            min_gpu?: number;
+            /** @description (Optional) what a failed task means for its queue. */
+            on_failure?: components["schemas"]["OnFailure"];
+            /** @description (Optional) order among equals. */
+            prefer_gpus?: number[];
+            /** @description Retries. */
+            retry_config?: components["schemas"]["RetryConfig"];
+            /** @description (Optional) between SIGTERM and SIGKILL. */
+            stop_grace?: components["schemas"]["Seconds"];
+            task_timeout?: components["schemas"]["Seconds"] | null;
+            /** @description true: every GPU found; false: only `compete_gpus`. */
+            use_all_gpus?: boolean;
+            /** @description Where commands run; `null`: the parent of the root folder. As written; resolved by the store. */
+            work_dir?: string | null;
+        };
+        /** @description Answer of `POST /api/config/preview`: what the scheduler's own policy would decide now. */
+        RulesPreview: {
+            /**
+             * Format: uint32
+             * @description GPUs that this user may hold.
+             */
+            allowed: number;
+            /**
+             * Format: uint32
+             * @description Competed GPUs with at least 1 GiB free, or held already.
+             */
+            available: number;
+            /** @description Indices of the GPUs that the rules compete for and that are there. */
+            competed: number[];
+            /** @description One entry a command file that runs, or that has something to run; running ones first. */
+            configs: components["schemas"]["ConfigPreview"][];
+            /** @description The rules as they would be. */
+            data: components["schemas"]["RulesAnswer"];
+            /**
+             * Format: uint32
+             * @description GPUs that this user holds now.
+             */
+            held: number;
+            /** @description Why nothing can be told: no GPU is there, or they cannot be read. `null` when all is well. */
+            message: string | null;
+            /** @description What is odd about the rules, and no error. */
+            warnings: string[];
+            /** @description GPUs on which a task of any size would find room now, best first: what the next task of one GPU would take. */
+            would_take: components["schemas"]["GpuRef"][];
+        };
+        /** @description Answer of `PUT /api/config`. */
+        RulesSaved: {
+            /** @description The rules as they are now. */
+            data: components["schemas"]["RulesAnswer"];
+            /** @description Changed keys that running schedulers do not follow: they take effect at a scheduler's next start. */
+            requires_restart: string[];
+            /** @description `success`; a refused change is an error answer. */
+            status: string;
+            /** @description What is odd about the changed keys, and no error. */
+            warnings: string[];
+        };
         /** @description One life of a scheduler. Serialised, it is the state file (SPEC 7). */
         Run: {
             /** @description The boot that `Mono` values in here belong to. */
@@ -1932,6 +2737,93 @@ export interface components {
          * @description A length of time in seconds, as it stands in rules.
          */
         Seconds: number;
+        /** @description One setting. */
+        Setting: {
+            /** @description What it is. */
+            description: string;
+            /** @description Whether the daemon runs with another value than the file has: it waits for a restart. */
+            pending: boolean;
+            /** @description Whether a change takes effect at the daemon's next start only. */
+            requires_restart: boolean;
+            /**
+             * @description What the file says, or what its absence means. A secret is never sent: it is `null`, and an empty text where
+             *     there is none.
+             */
+            value: unknown;
+            /** @description What to mind before it is changed. */
+            warning: string | null;
+        };
+        /** @description Answer of `GET /api/settings`: every key, in the spelling of the file. */
+        SettingsAnswer: {
+            [key: string]: components["schemas"]["Setting"];
+        };
+        /** @description The keys to change, the others stay. */
+        SettingsChange: {
+            /** @description (Optional) without a secret, let others than this user in as well. */
+            "allow-anonymous"?: boolean;
+            /** @description false: loopback, whatever `bind-address` says. */
+            "allow-lan"?: boolean;
+            /** @description Address to listen on. */
+            "bind-address"?: string;
+            /** @description (Optional) where the database is when the root lies on a network file system. */
+            "data-dir"?: string | null;
+            /** @description (Optional) seconds between two samples of the daemon. */
+            "gpu-interval"?: components["schemas"]["Seconds"];
+            /** @description (Optional) `auto`, `nvml`, `simulated:4x24GiB`, … */
+            "gpu-source"?: string;
+            /**
+             * Format: double
+             * @description (Optional) task logs of ended runs are kept so long; `null`: as long as their run.
+             */
+            "keep-logs-days"?: number | null;
+            /**
+             * Format: uint32
+             * @description (Optional) ended runs kept for each command file.
+             */
+            "keep-runs"?: number;
+            /** @description (Optional) `en` or `zh`: the language of logs and of answers to callers who name none. */
+            language?: string | null;
+            /** @description Where the daemon's and schedulers' logs are, relative to the root. */
+            "log-dir"?: string;
+            /** @description `debug`, `info`, `warning`, `error` or `critical`. */
+            "log-level"?: string;
+            /** @description (Optional) folders whose logs may be read besides the owner's own. */
+            "log-roots"?: string[];
+            /**
+             * Format: uint16
+             * @description Wished for; the next free one is taken when it is in use.
+             */
+            port?: number;
+            /** @description The key to everything. Empty: no authentication. */
+            secret?: string;
+            /**
+             * Format: double
+             * @description (Optional) how long a login lasts.
+             */
+            "session-hours"?: number;
+            /** @description The rules file, relative to the settings file. */
+            "target-yaml-path"?: string;
+            /** @description (Optional) certificate chain, PEM. */
+            "tls-cert"?: string | null;
+            /** @description (Optional) private key, PEM. */
+            "tls-key"?: string | null;
+            /** @description (Optional) names that `Host` may carry besides the machine's own. */
+            "trusted-hosts"?: string[];
+        };
+        /** @description Answer of `PUT /api/settings`. */
+        SettingsSaved: {
+            /** @description In words. */
+            message: string;
+            /** @description Changed keys that take effect at the daemon's next start only. */
+            requires_restart: string[];
+            /** @description What to mind about the changed keys. */
+            warnings: string[];
+        };
+        /**
+         * @description How much a finding matters.
+         * @enum {string}
+         */
+        Severity: "error" | "warning";
         /** @description A reason as people and programs see it: code, figures, text. */
         ShownReason: components["schemas"]["Reason"] & {
             /** @description In words. */
@@ -1957,11 +2849,8 @@ export interface components {
         };
         /** @description Body of `POST /api/scheduler/{mode}/start`; no body asks for a fresh run. */
         StartRequest: {
-            /**
-             * @description Go on with the last run: finished tasks stay finished.
-             * @default false
-             */
-            resume: boolean;
+            /** @description Go on with the last run: finished tasks stay finished. */
+            resume?: boolean;
         };
         /** @description Answer of a stop: the scheduler has been told, and has written it down. */
         StopAnswer: {
@@ -1977,16 +2866,10 @@ export interface components {
         };
         /** @description Body of a stop; no body ends the running tasks. */
         StopRequest: {
-            /**
-             * @description Leave them running; the next start takes them back.
-             * @default false
-             */
-            detach: boolean;
-            /**
-             * @description Let running tasks finish, start none.
-             * @default false
-             */
-            drain: boolean;
+            /** @description Leave them running; the next start takes them back. */
+            detach?: boolean;
+            /** @description Let running tasks finish, start none. */
+            drain?: boolean;
         };
         /** @description One task of a run ("process" in the API, as in the seed). */
         Task: {
@@ -2341,6 +3224,568 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    commands_config: {
+        parameters: {
+            query?: {
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+            };
+            header?: never;
+            path: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    /** @description The file's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandConfig"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The file cannot be read; the answer names the line. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    commands_save_config: {
+        parameters: {
+            query?: {
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+            };
+            header?: {
+                /** @description The `ETag` of what was read. If something else stands there by now, nothing is written. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommandConfigUpdate"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description The file's new version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandSaved"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description Somebody else has changed the file, or it cannot be read. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    commands_all: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandFiles"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    commands_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandFileList"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    commands_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandCreated"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    commands_reset: {
+        parameters: {
+            query?: {
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+            };
+            header?: {
+                /** @description The `ETag` of what was read. If something else stands there by now, nothing is written. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    /** @description The file's new version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandSaved"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description There is no such command file, or nothing before it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Somebody else has changed the file, or it cannot be read. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    commands_text: {
+        parameters: {
+            query?: {
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+            };
+            header?: never;
+            path: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    /** @description The file's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandText"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The file cannot be read; the answer names the line. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    commands_save_text: {
+        parameters: {
+            query?: {
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+            };
+            header?: {
+                /** @description The `ETag` of what was read. If something else stands there by now, nothing is written. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommandTextUpdate"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description The text's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandTextSaved"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description Somebody else has changed the file, or it cannot be written. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    commands_versions: {
+        parameters: {
+            query?: {
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+            };
+            header?: never;
+            path: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandVersions"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    commands_version: {
+        parameters: {
+            query?: {
+                /** @description Index of the command file, from 0. */
+                config_index?: number;
+            };
+            header?: never;
+            path: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+                /** @description The version, by its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandVersionText"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    commands_delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what was read. If something else stands there by now, nothing is written. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description `single` or `multi`. */
+                mode: components["schemas"]["Mode"];
+                /** @description Index of the command file, above 0. */
+                config_index: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandDeleted"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description Its scheduler runs, it is index 0, or somebody else has changed it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    /** @description The file's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesAnswer"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description The rules file cannot be read; the answer names the line. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    config_change: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what was read. If something else stands there by now, nothing is written. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RulesChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description The file's new version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesSaved"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description Somebody else has changed the rules, or the file cannot be read or edited. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    config_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RulesChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesPreview"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description The rules file, which the change builds on, cannot be read. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
             429: components["responses"]["SlowDown"];
             503: components["responses"]["Unavailable"];
         };
@@ -3500,6 +4945,86 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             /** @description It does not run, or refuses. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    /** @description The file's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsAnswer"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description The settings file cannot be read; the answer names the line. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    settings_change: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what was read. If something else stands there by now, nothing is written. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description The file's new version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsSaved"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description Somebody else has changed the settings, or the file cannot be read or edited. */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -295,6 +295,48 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// What is wrong with the keys of a change as such, before their values are looked at. A file may have keys that nobody
+/// knows, and `key:` with nothing behind it; who sends a change has to mean something that there is. `known` is an object
+/// with every key and its default; a key whose default is null may be null.
+pub(super) fn check_keys(change: &Map<String, Value>, known: &Value, prefix: &str) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    for (key, value) in change {
+        let field = format!("{prefix}{key}");
+        match known.get(key) {
+            None => errors.push(FieldError::new(
+                field,
+                "unknown_key",
+                "is no key that is known here; is it misspelt?",
+                "没有这个配置项；是否拼写有误？",
+            )),
+            Some(default) if value.is_null() && !default.is_null() => errors.push(FieldError::new(
+                field,
+                "type",
+                "must not be null; leave the key out to keep what it is",
+                "不能为 null；若不修改请不要发送此项",
+            )),
+            Some(_) => {}
+        }
+    }
+    errors
+}
+
+/// What was checked, unless something was wrong before; of two errors of one field, the first.
+pub(super) fn unless<T>(
+    mut errors: Vec<FieldError>,
+    checked: Result<T, Vec<FieldError>>,
+) -> Result<T, Vec<FieldError>> {
+    match checked {
+        Ok(value) if errors.is_empty() => Ok(value),
+        Ok(_) => Err(errors),
+        Err(more) => {
+            let known: Vec<String> = errors.iter().map(|error| error.field.clone()).collect();
+            errors.extend(more.into_iter().filter(|error| !known.contains(&error.field)));
+            Err(errors)
+        }
+    }
+}
+
 /// true or false. The seed's reader also took `yes`, `no`, `on` and `off`, so we do.
 fn as_bool(value: &Value) -> Option<bool> {
     match value {

@@ -1,7 +1,7 @@
 //! Checks rules: from a JSON value (the file's tree, or what a caller sent) to [`Rules`], or what is wrong by field.
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::fields::{Fields, Limit};
+use super::fields::{Fields, Limit, check_keys, unless};
 use crate::model::{FieldError, OnFailure, RetryConfig, Rules};
 
 /// More GPUs than any host has; keeps figures sane.
@@ -49,6 +49,29 @@ pub fn check_partial(value: &Value, current: &Rules) -> Result<Rules, Vec<FieldE
     let mut fields = Fields::new(value, "")?;
     let rules = read(&mut fields, current.clone());
     finish(rules, fields)
+}
+
+/// Checks what a caller wants changed, key by key, and returns the rules as they would be. It is stricter than a file: a
+/// key that nobody knows would change nothing, silently.
+pub fn check_change(change: &Map<String, Value>, current: &Rules) -> Result<Rules, Vec<FieldError>> {
+    let known = serde_json::to_value(Rules::default()).unwrap_or_default();
+    let mut errors = check_keys(change, &known, "");
+    if let Some(Value::Object(retry)) = change.get("retry_config") {
+        errors.extend(check_keys(retry, &known["retry_config"], "retry_config."));
+    }
+    if let Some(Value::Object(environment)) = change.get("environment") {
+        let not_text = environment.iter().filter(|(_, value)| !value.is_string());
+        errors.extend(not_text.map(|(name, _)| {
+            let field = format!("environment.{name}");
+            FieldError::new(
+                field,
+                "type",
+                "must be a text (put it in quotes)",
+                "应为文本（请加引号）",
+            )
+        }));
+    }
+    unless(errors, check_partial(&Value::Object(change.clone()), current))
 }
 
 fn finish(rules: Rules, mut fields: Fields) -> Result<Rules, Vec<FieldError>> {
@@ -296,6 +319,35 @@ mod tests {
                 .task_timeout,
             None
         );
+    }
+
+    #[test]
+    fn a_change_is_looked_at_more_strictly_than_a_file() {
+        let current = check(&full()).unwrap();
+        let fields = |change: Value| -> Vec<(String, String)> {
+            let errors = check_change(change.as_object().unwrap(), &current).unwrap_err();
+            errors.into_iter().map(|e| (e.field, e.code)).collect()
+        };
+        let pair = |field: &str, code: &str| (field.to_owned(), code.to_owned());
+        assert_eq!(
+            fields(json!({"max_gpuu": 3, "retry_config": {"retries": 1}, "max_gpu": "x"})),
+            [
+                pair("max_gpuu", "unknown_key"),
+                pair("retry_config.retries", "unknown_key"),
+                pair("max_gpu", "type")
+            ]
+        );
+        assert_eq!(
+            fields(json!({"compete_gpus": null, "max_gpu": null, "environment": {"A": 1}})),
+            [
+                pair("compete_gpus", "type"),
+                pair("max_gpu", "type"),
+                pair("environment.A", "type")
+            ]
+        );
+        let change = json!({"work_dir": null, "hold_after": null, "environment": {"A": "1"}, "max_gpu": 7});
+        let rules = check_change(change.as_object().unwrap(), &current).unwrap();
+        assert_eq!((rules.work_dir, rules.max_gpu, rules.min_gpu), (None, 7, 2));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Checks settings: from a JSON value (the file's tree, or what a caller sent) to [`Settings`], or what is wrong by field.
 use std::{net::IpAddr, path::PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::fields::{Fields, Limit};
+use super::fields::{Fields, Limit, check_keys, unless};
 use crate::model::{FieldError, Settings};
 
 /// Log levels, from chatty to silent.
@@ -29,6 +29,25 @@ pub fn check_partial(value: &Value, current: &Settings) -> Result<Settings, Vec<
     let mut fields = Fields::new(value, "")?;
     let settings = read(&mut fields, current.clone());
     finish(settings, fields)
+}
+
+/// Checks what a caller wants changed, key by key, and returns the settings as they would be. It is stricter than a file:
+/// a key that nobody knows would change nothing, silently, and a secret is a text, never a gap.
+pub fn check_change(change: &Map<String, Value>, current: &Settings) -> Result<Settings, Vec<FieldError>> {
+    let known = serde_json::to_value(Settings::default()).unwrap_or_default();
+    let mut errors = check_keys(change, &known, "");
+    if change
+        .get("secret")
+        .is_some_and(|secret| !secret.is_string() && !secret.is_null())
+    {
+        errors.push(FieldError::new(
+            "secret",
+            "type",
+            "must be a text (put it in quotes)",
+            "应为文本（请加引号）",
+        ));
+    }
+    unless(errors, check_partial(&Value::Object(change.clone()), current))
 }
 
 fn finish(settings: Settings, mut fields: Fields) -> Result<Settings, Vec<FieldError>> {
@@ -217,6 +236,26 @@ mod tests {
         }
         let lonely = check_partial(&json!({"tls-cert": "/c.pem"}), &Settings::default()).unwrap_err();
         assert_eq!(lonely[0].field, "tls-key");
+    }
+
+    #[test]
+    fn a_change_never_opens_the_door_by_a_gap() {
+        let current = Settings {
+            secret: "deep".into(),
+            ..Settings::default()
+        };
+        for gap in [json!(null), json!(false), json!(0)] {
+            let change = json!({"secret": gap, "prot": 1});
+            let errors = check_change(change.as_object().unwrap(), &current).unwrap_err();
+            let found: Vec<_> = errors.iter().map(|e| (e.field.as_str(), e.code.as_str())).collect();
+            assert!(
+                found.contains(&("secret", "type")) && found.contains(&("prot", "unknown_key")),
+                "{found:?}"
+            );
+            assert_eq!(found.len(), 2, "{found:?}");
+        }
+        let change = json!({"secret": "", "language": null});
+        assert_eq!(check_change(change.as_object().unwrap(), &current).unwrap().secret, "");
     }
 
     #[test]

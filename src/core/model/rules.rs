@@ -43,7 +43,7 @@ impl Default for RetryConfig {
 }
 
 /// Every key of the rules. Memory is GiB, as in the file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Rules {
     /// How often a scheduler looks again at GPUs that it does not hold, above 0.
@@ -63,10 +63,13 @@ pub struct Rules {
     /// … and at most so many.
     pub max_gpu: u32,
     /// Where commands run; `None`: the parent of the root folder. As written; resolved by the store.
+    #[schema(value_type = Option<String>)]
     pub work_dir: Option<PathBuf>,
     /// Command file of index 0, single.
+    #[schema(value_type = String)]
     pub gpu_command_file: PathBuf,
     /// Command file of index 0, multi.
+    #[schema(value_type = String)]
     pub gpus_command_file: PathBuf,
     /// Retries.
     pub retry_config: RetryConfig,
@@ -95,6 +98,7 @@ pub struct Rules {
     /// (Optional) given to every task.
     pub environment: BTreeMap<String, String>,
     /// (Optional) where conda is; found by itself otherwise.
+    #[schema(value_type = Option<String>)]
     pub conda_base: Option<PathBuf>,
 }
 

@@ -2,16 +2,19 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Seconds;
 
 /// Every key of the settings, in the spelling of the file.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Settings {
     /// The rules file, relative to the settings file.
+    #[schema(value_type = String)]
     pub target_yaml_path: PathBuf,
     /// Where the daemon's and schedulers' logs are, relative to the root.
+    #[schema(value_type = String)]
     pub log_dir: PathBuf,
     /// Wished for; the next free one is taken when it is in use.
     pub port: u16,
@@ -32,16 +35,20 @@ pub struct Settings {
     /// (Optional) how long a login lasts.
     pub session_hours: f64,
     /// (Optional) folders whose logs may be read besides the owner's own.
+    #[schema(value_type = Vec<String>)]
     pub log_roots: Vec<PathBuf>,
     /// (Optional) certificate chain, PEM.
+    #[schema(value_type = Option<String>)]
     pub tls_cert: Option<PathBuf>,
     /// (Optional) private key, PEM.
+    #[schema(value_type = Option<String>)]
     pub tls_key: Option<PathBuf>,
     /// (Optional) names that `Host` may carry besides the machine's own.
     pub trusted_hosts: Vec<String>,
     /// (Optional) without a secret, let others than this user in as well.
     pub allow_anonymous: bool,
     /// (Optional) where the database is when the root lies on a network file system.
+    #[schema(value_type = Option<String>)]
     pub data_dir: Option<PathBuf>,
     /// (Optional) ended runs kept for each command file.
     pub keep_runs: u32,

@@ -3,7 +3,9 @@ use std::cmp::Reverse;
 
 use serde::Serialize;
 
-use crate::model::{Amount, Bytes, Claim, GpuRef, Lang, Lease, Mono, QueueId, Reason, Rules, Snapshot, TaskId, UniId};
+use crate::model::{
+    Amount, Bytes, Claim, GpuRef, Lang, Lease, Mode, Mono, QueueId, Reason, Rules, Snapshot, TaskId, UniId,
+};
 
 /// A lease, as far as the decision needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,16 @@ pub enum Order {
     LongestWaiting,
     /// The one that needs more GPUs (`multi`).
     LargestFirst,
+}
+
+impl Order {
+    /// That of a mode.
+    pub fn of(mode: Mode) -> Order {
+        match mode {
+            Mode::Single => Order::LongestWaiting,
+            Mode::Multi => Order::LargestFirst,
+        }
+    }
 }
 
 /// All that a decision depends on.

@@ -1,7 +1,7 @@
 //! Which heads wait, by what they ask for: so that a decision costs what changed, not what waits.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::Machine;
+use super::{Machine, Task};
 use crate::{
     model::{Bytes, Mode, Mono, Now, QueueId},
     policy::{Head, Order},
@@ -112,10 +112,13 @@ fn remove<T: Ord>(classes: &mut BTreeMap<Class, BTreeSet<T>>, class: Class, item
 impl Machine {
     /// The order in which heads compete.
     pub fn order(&self) -> Order {
-        match self.run.mode {
-            Mode::Single => Order::LongestWaiting,
-            Mode::Multi => Order::LargestFirst,
-        }
+        Order::of(self.run.mode)
+    }
+
+    /// The task of a queue that waits for GPUs or for a moment, if the queue has one.
+    pub fn head(&self, id: QueueId) -> Option<&Task> {
+        let queue = self.run.queues.get(&id).filter(|_| self.waiting.has_head(id))?;
+        queue.processes.get(self.waiting.cursor(id))
     }
 
     /// Those heads that could be started now: of each kind of demand the `most` first ones in this run's order, and the

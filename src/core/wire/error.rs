@@ -14,6 +14,11 @@ pub struct ErrorAnswer {
     /// What is wrong with single fields of what was sent (422 only).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldAnswer>,
+    /// A save that would have undone somebody else's (409, `stale`): what stands there now, as a GET would answer it.
+    /// Its version is in `ETag`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    pub current: Option<serde_json::Value>,
 }
 
 /// What is wrong with one field.

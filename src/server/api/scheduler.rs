@@ -60,7 +60,7 @@ async fn start(
         if let Some(holder) = app.holder(key)? {
             return Err(runs_already(key, &holder));
         }
-        if !app.root.command_path(&app.rules(), key).exists() {
+        if !app.command_path(key).exists() {
             return Err(no_such_file(key));
         }
         let Launched { child, outcome } = launch(app, key, if resume { How::Resume } else { How::Fresh });
@@ -80,8 +80,8 @@ async fn start(
                 Lang::Zh => format!("{mode} {index} 已启动"),
             },
             pid,
-            log_file: app.root.scheduler_log(&app.settings, key).display().to_string(),
-            config_file: app.root.command_path(&app.rules(), key).display().to_string(),
+            log_file: app.root.scheduler_log(&app.settings(), key).display().to_string(),
+            config_file: app.command_path(key).display().to_string(),
             run_id,
         }))
     };

@@ -22,11 +22,11 @@ use std::{
 };
 
 use gpuyard_core::{
-    model::{Lang, Now, Seconds},
+    model::{Lang, Now, Seconds, Snapshot},
     wire::{GpuHistory, GpuProcesses, GpuReport, KillAnswer, KillRequest, ProcessName, Role, SamplerReport},
 };
 use gpuyard_exec::{clock, host::HostFolder, identity};
-use gpuyard_gpu::{DetailReader, GpuReader, HostSample, HostSampler, Sampler, SamplerState};
+use gpuyard_gpu::{DetailReader, GpuReader, HostSample, HostSampler, Sampler, SamplerState, SourceError};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -131,6 +131,17 @@ impl Gpus {
     /// The last minutes of each GPU.
     pub(crate) fn history(&self, minutes: f64) -> GpuHistory {
         lock(&self.seen.history).since(minutes, clock::mono())
+    }
+
+    /// Samples at another interval from the next sample on.
+    pub(crate) fn set_interval(&self, interval: Seconds) {
+        self.sampler.set_interval(interval);
+    }
+
+    /// The last reading, or why there is none or it is old.
+    pub(crate) fn latest(&self) -> (Option<Arc<Snapshot>>, Option<SourceError>) {
+        let state = self.sampler.state();
+        (state.latest, state.last_error)
     }
 
     /// What `/proc` says of the processes of a reading, which is read for the first who asks.

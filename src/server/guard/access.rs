@@ -92,12 +92,8 @@ impl Guard {
     /// secret ends every login, and every stream at its next [`Guard::is_in`]. Returns whether it changed.
     ///
     /// A daemon of root never goes without a secret: it keeps the one it had, and says so in its log.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for what follows the settings, and for streams")
-    )]
     pub(crate) fn follow(&self, settings: &Settings) -> bool {
-        if self.uid == 0 && !settings.requires_secret() && !settings.allow_anonymous {
+        if self.must_not_go_without(settings) {
             tracing::error!("a daemon of root does not go without a secret: the one before stays in force");
             return false;
         }
@@ -118,6 +114,11 @@ impl Guard {
     /// Tells when somebody who was in is perhaps no longer: a stream then asks [`Guard::is_in`] at once.
     pub(crate) fn departures(&self) -> watch::Receiver<u64> {
         self.departures.subscribe()
+    }
+
+    /// Whether these settings would let anyone run commands as root.
+    pub(crate) fn must_not_go_without(&self, settings: &Settings) -> bool {
+        self.uid == 0 && !settings.requires_secret() && !settings.allow_anonymous
     }
 
     fn rules(&self) -> Arc<DoorRules> {

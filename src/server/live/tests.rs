@@ -261,7 +261,7 @@ async fn files_are_told_when_they_change_and_when_they_come() {
     assert!(changed["set"].get("rules").is_none());
     std::fs::write(command("command_gpu_7.txt"), "1\ntrue\n2\n").unwrap();
     assert_eq!(next(&mut feed).await["set"]["single_7"]["exists"], true);
-    std::fs::write(yard.app.root.rules_path(&yard.app.settings), "check_time: [").unwrap();
+    std::fs::write(yard.app.root.rules_path(&yard.app.settings()), "check_time: [").unwrap();
     let broken = next(&mut feed).await;
     assert!(
         broken["set"]["rules"]["error"].is_string() && broken["set"]["rules"]["etag"].is_string(),

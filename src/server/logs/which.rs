@@ -126,7 +126,7 @@ impl Which {
         };
         let Some(queue) = self.queue_id.map(QueueId) else {
             return Ok(Asked {
-                path: app.root.scheduler_log(&app.settings, key),
+                path: app.root.scheduler_log(&app.settings(), key),
                 task: None,
                 folder: None,
                 peak: None,

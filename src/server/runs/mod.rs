@@ -19,6 +19,8 @@ use gpuyard_store::{StoreError, state};
 pub(crate) use standing::Standing;
 use tokio::sync::watch;
 
+use crate::preview::Heads;
+
 /// All runs that have files in the state folder.
 pub(crate) struct Book {
     dir: PathBuf,
@@ -209,6 +211,18 @@ impl Book {
             .filter(|machine| Standing::of(machine.run()).alive)
             .map(|machine| machine.shown(lang, now))
             .collect()
+    }
+
+    /// The heads that wait in the runs whose schedulers live.
+    pub(crate) fn waiting_heads(&self, now: Now) -> Vec<Heads> {
+        let runs = self.runs();
+        let machines = runs.values().filter_map(|page| page.followed.machine());
+        let mut heads: Vec<Heads> = machines
+            .filter(|machine| Standing::of(machine.run()).alive)
+            .map(|machine| Heads::of_run(machine, now))
+            .collect();
+        heads.sort_by_key(|heads| heads.key);
+        heads
     }
 
     /// One run with its tasks; `None` where there is none of that id.

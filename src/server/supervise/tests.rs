@@ -129,7 +129,7 @@ async fn rules_may_leave_it_interrupted_and_nobody_elses_is_touched() {
     let place = gpuyard_exec::place::Place::take(&yard.app.host, yard.app.root.path(), "multi_0").unwrap();
     assert_eq!(step(), Step::Leave, "another scheduler holds the place");
     drop(place);
-    let rules = yard.app.root.rules_path(&yard.app.settings);
+    let rules = yard.app.root.rules_path(&yard.app.settings());
     std::fs::write(&rules, "auto_resume: false\n").unwrap();
     assert_eq!(
         step(),

@@ -48,7 +48,7 @@ pub fn edit(file: &CommandFile, queues: &[QueueDraft]) -> Result<String, Vec<Fie
 
 /// Reads the queues out of what a caller sent: `[{id, processes: [{commands, gpu_count, memory}]}]`.
 pub fn drafts(queues: &Value, mode: Mode) -> Result<Vec<QueueDraft>, Vec<FieldError>> {
-    let mut errors = Vec::new();
+    let mut errors = unknown_keys(queues);
     let mut wrong = |field: String, en: &str, zh: &str| errors.push(FieldError::new(field, "type", en, zh));
     let mut drafts = Vec::new();
     let list = queues.as_array().map(Vec::as_slice).unwrap_or_else(|| {
@@ -111,6 +111,31 @@ pub fn drafts(queues: &Value, mode: Mode) -> Result<Vec<QueueDraft>, Vec<FieldEr
         });
     }
     if errors.is_empty() { Ok(drafts) } else { Err(errors) }
+}
+
+/// Keys that no queue and no task has: whoever sent them meant something that would be lost.
+fn unknown_keys(queues: &Value) -> Vec<FieldError> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut errors = Vec::new();
+    let mut look = |path: String, value: &Value, known: &[&str]| {
+        let keys = value.as_object().into_iter().flat_map(|object| object.keys());
+        errors.extend(keys.filter(|key| !known.contains(&key.as_str())).map(|key| {
+            FieldError::new(
+                format!("{path}.{key}"),
+                "unknown_key",
+                format!("is not known here: there is {}", known.join(", ")),
+                format!("没有这个字段；可用的有 {}", known.join("、")),
+            )
+        }));
+    };
+    for (q, queue) in list(queues).iter().enumerate() {
+        look(format!("queues[{q}]"), queue, &["id", "processes"]);
+        for (t, task) in list(&queue["processes"]).iter().enumerate() {
+            let path = format!("queues[{q}].processes[{t}]");
+            look(path, task, &["id", "commands", "gpu_count", "memory"]);
+        }
+    }
+    errors
 }
 
 fn check_queues(queues: &[QueueDraft]) -> Vec<FieldError> {

@@ -15,6 +15,7 @@ mod write;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::model::{Mode, QueueId, Text};
 
@@ -22,7 +23,7 @@ pub use edit::{drafts, edit};
 pub use parse::parse;
 
 /// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// A block cannot be read.

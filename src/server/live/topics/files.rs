@@ -88,7 +88,7 @@ impl Source for Files {
     fn read(&mut self, draft: &mut Draft) -> Result<(), ApiError> {
         let app = Arc::clone(&self.app);
         let (rules_path, settings_path, bindings_path) = (
-            app.root.rules_path(&app.settings),
+            app.root.rules_path(&app.settings()),
             app.root.settings_path(),
             app.root.bindings_path(),
         );
