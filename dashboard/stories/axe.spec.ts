@@ -1,0 +1,63 @@
+// axe on the GPU, process and status pages and their dialogs, in both languages and both themes.
+import { clean, look, LOOKS } from './axe'
+import { Stand, onGpu } from './stand'
+import { block, expect, test } from './yard'
+
+const stand = new Stand()
+test.afterEach(() => stand.clear())
+test.use({ laid: { simulation: {} } })
+
+test('nothing to complain about', async ({ desk: page, yard }) => {
+  test.setTimeout(240_000)
+  const [one, two] = [await stand.in(), await stand.in(true)]
+  yard.simulate({
+    processes: [onGpu(one, 0, '20GiB'), onGpu(two, 1)],
+    gpus: { 0: { utilization: 95, temperature: null }, 1: { utilization: 75 }, 2: { lost: 'fell off the bus' }, 3: { processes_unknown: true } },
+  })
+  yard.write('command/command_gpu.txt', block(1, 'exec sleep 900', 1) + block(1, 'true') + block(2, 'exit 3') + block(3, 'true') + block(4, 'true', 99))
+  yard.write('command/command_gpu_1.txt', block(1, 'true'))
+  for (const index of [0, 1]) await yard.api('POST', `/scheduler/single/start?config_index=${index}`)
+
+  const everyLook = async (where: string) => {
+    for (const one of LOOKS) {
+      await look(page, one)
+      await clean(page, `${where} in ${one.join(', ')}`)
+    }
+    await look(page, LOOKS[0])
+  }
+  await page.goto(`${yard.url}/gpu`)
+  await expect(page.locator('.gpu')).toHaveCount(4)
+  await everyLook('/gpu')
+  await page.locator('[data-gpu="0"]').getByRole('button', { name: 'Look into GPU 0' }).click()
+  await expect(page.getByRole('dialog').locator('tbody tr')).toHaveCount(1)
+  await everyLook('the dialog of a GPU')
+  await page.getByRole('button', { name: /^End process/ }).click()
+  await expect(page.getByRole('dialog', { name: 'End this process?' })).toBeVisible()
+  await everyLook('the question before an end')
+
+  await page.goto(`${yard.url}/processes`)
+  await expect(page.locator('tbody tr')).toHaveCount(2)
+  await everyLook('/processes')
+
+  await page.goto(`${yard.url}/state`)
+  await expect(page.locator('.task').first()).toBeVisible()
+  await everyLook('/state')
+  await page.getByRole('button', { name: 'Stop', exact: true }).click()
+  await expect(page.getByRole('alertdialog')).toBeVisible()
+  await everyLook('the question before a stop')
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('Control+k')
+  await page.keyboard.type('s')
+  await expect(page.getByRole('option').first()).toBeVisible()
+  await everyLook('the palette')
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('?')
+  await expect(page.getByRole('dialog', { name: 'Keys' })).toBeVisible()
+  await everyLook('the keys')
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Log out' }).click()
+  await expect(page.getByRole('dialog', { name: 'Log in to gpuyard' })).toBeVisible()
+  await everyLook('the login over a page')
+  await page.goto(`${yard.url}/login`)
+  await everyLook('/login')
+})

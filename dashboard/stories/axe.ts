@@ -1,0 +1,46 @@
+// axe-core over what is on the page, in the language and theme that are asked for.
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { Page } from '@playwright/test'
+import { expect } from './yard'
+
+const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+interface Violation {
+  id: string
+  help: string
+  nodes: { target: string[]; failureSummary?: string }[]
+}
+
+/** Fails with every violation, and where it is. */
+export async function clean(page: Page, where: string): Promise<void> {
+  await page.evaluate(source)
+  const violations = await page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: { run(context: Document, options: object): Promise<{ violations: Violation[] }> } }
+    return (await axe.run(document, { resultTypes: ['violations'] })).violations
+  })
+  const told = violations.flatMap(({ id, help, nodes }) => nodes.slice(0, 4).map((node) => `${id}: ${help}\n  ${node.target.join(' ')}\n  ${node.failureSummary ?? ''}`))
+  expect(told, where).toEqual([])
+}
+
+export const LOOKS = [
+  ['en', 'light'],
+  ['en', 'dark'],
+  ['zh-CN', 'light'],
+  ['zh-CN', 'dark'],
+] as const
+
+/** As the page's own switches do it, without a reload. */
+export async function look(page: Page, [language, theme]: (typeof LOOKS)[number]): Promise<void> {
+  await page.evaluate(([language, theme]) => {
+    for (const [name, value] of [['language', language], ['theme', theme]]) {
+      const key = `gpuyard.${name}`
+      const newValue = JSON.stringify(value)
+      localStorage.setItem(key, newValue)
+      // What another tab's change looks like here.
+      dispatchEvent(new StorageEvent('storage', { key, newValue }))
+    }
+  }, [language, theme])
+  await expect(page.locator('html')).toHaveAttribute('lang', language)
+  await expect(page.locator('html')).toHaveAttribute('data-theme', theme)
+}
