@@ -3,17 +3,19 @@ import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
 import { compressed } from './scripts/compressed.ts'
+import { lean } from './scripts/lean.ts'
 
 // In development the page's own server forwards the API: the daemon answers no other origin.
 const daemon = process.env.GPUYARD_URL ?? 'http://127.0.0.1:29214'
 
 export default defineConfig({
   base: '/ui/',
-  plugins: [vue(), compressed()],
+  plugins: [vue(), lean(), compressed()],
   resolve: {
     alias: {
       '@': fileURLToPath(new URL('./src', import.meta.url)),
       // Without its compiler: src/i18n/messages.ts has what these messages need.
+      '@intlify/message-compiler': fileURLToPath(new URL('./src/i18n/compiler.ts', import.meta.url)),
       'petite-vue-i18n': fileURLToPath(new URL('./node_modules/petite-vue-i18n/dist/petite-vue-i18n.runtime.mjs', import.meta.url)),
     },
   },

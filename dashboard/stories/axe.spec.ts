@@ -42,7 +42,7 @@ test('nothing to complain about', async ({ desk: page, yard }) => {
   await page.goto(`${yard.url}/state`)
   await expect(page.locator('.task').first()).toBeVisible()
   await everyLook('/state')
-  await page.getByRole('button', { name: 'Stop', exact: true }).click()
+  await page.locator('[data-config=single_0]').getByRole('button', { name: 'Stop', exact: true }).click()
   await expect(page.getByRole('alertdialog')).toBeVisible()
   await everyLook('the question before a stop')
   await page.keyboard.press('Escape')

@@ -55,7 +55,7 @@ test('the overview costs at most 300 ms of the main thread', async ({ desk: page
 test.describe('ten thousand tasks', () => {
   test('have at most 60 rows in the page, and are filtered in 150 ms', async ({ desk: page, yard }) => {
     test.setTimeout(180_000)
-    const tasks = Array.from({ length: 10_000 }, (_, at) => block((at % 100) + 1, at < 100 ? `sleep 900 # no ${at}` : `true # no ${at}`, 1))
+    const tasks = Array.from({ length: 10_000 }, (_, at) => block((at % 100) + 1, at < 100 ? `sleep 900 # no.${at}` : `true # no.${at}`, 1))
     yard.write('command/command_gpu.txt', tasks.join(''))
     expect((await yard.api('POST', '/scheduler/single/start?config_index=0')).status).toBe(200)
     await page.goto(`${yard.url}/state`)
@@ -74,12 +74,9 @@ test.describe('ten thousand tasks', () => {
       await field.fill('')
       await expect(page.locator('.task').nth(5)).toBeVisible()
       const before = await cpu(session)
-      await page.keyboard.type('9')
-      await page.keyboard.type('9')
-      await page.keyboard.type('9')
-      await page.keyboard.type('7')
+      for (const key of '.9997') await page.keyboard.press(key)
       await expect(page.locator('.task')).toHaveCount(1)
-      return (((await cpu(session)) - before) * 1000) / 4
+      return (((await cpu(session)) - before) * 1000) / '.9997'.length
     })
     console.log(`filter of 10,000 tasks: ${cost.toFixed(0)} ms of CPU a keystroke`)
     expect(cost).toBeLessThanOrEqual(150)

@@ -63,7 +63,7 @@ test('a scheduler is started, watched, and stopped with its consequence said', a
 test('ended runs stand in the history with their tasks', async ({ desk: page, yard }) => {
   yard.write('command/command_gpu.txt', block(1, 'echo one') + block(1, 'false'))
   yard.write('config/gpu_manage.yaml', yard.read('config/gpu_manage.yaml').replace('retry_delay: 1', 'retry_delay: 0.1\n  max_retries: 0'))
-  for (const _ of [1, 2]) {
+  for (let runs = 0; runs < 2; runs++) {
     await yard.api('POST', '/scheduler/single/start?config_index=0')
     await expect.poll(async () => ((await (await yard.api('GET', '/scheduler/single/state?config_index=0')).json()) as { running: boolean }).running).toBe(false)
   }

@@ -1,8 +1,10 @@
 // Both languages say everything, with the same values in it, and each in its own script.
 import { describe, expect, it } from 'vitest'
-import en from '../src/i18n/en'
+import restEn from '../src/i18n/en'
+import firstEn from '../src/i18n/en/first'
 import { compile } from '../src/i18n/messages'
-import zh from '../src/i18n/zh-CN'
+import restZh from '../src/i18n/zh-CN'
+import firstZh from '../src/i18n/zh-CN/first'
 
 type Tree = { [key: string]: string | Tree }
 
@@ -15,6 +17,8 @@ function flat(tree: Tree, path = ''): Map<string, string> {
   return found
 }
 
+const en = { ...firstEn, ...restEn }
+const zh = { ...firstZh, ...restZh }
 const values = (text: string) => [...new Set(text.match(/\{\w+\}/g) ?? [])].sort()
 const english = flat(en as unknown as Tree)
 const chinese = flat(zh as unknown as Tree)

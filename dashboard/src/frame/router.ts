@@ -1,10 +1,13 @@
 // Addresses. Each page is a file of its own, fetched when it is first opened; Back finds the scroll where it was.
 import { createRouter, createWebHistory, type Router } from 'vue-router'
+import { allWords } from '@/i18n'
 
 declare module 'vue-router' {
   interface RouteMeta {
     /** Without rail and bar. */
     bare?: boolean
+    /** It has the words it needs from the start. */
+    first?: boolean
   }
 }
 
@@ -17,12 +20,12 @@ async function long(enough: number): Promise<void> {
 }
 
 export function makeRouter(): Router {
-  return createRouter({
+  const router = createRouter({
     history: createWebHistory('/ui/'),
     routes: [
       { path: '/', redirect: '/gpu' },
-      { path: '/login', component: () => import('@/views/login/LoginPage.vue'), meta: { bare: true } },
-      { path: '/gpu', component: () => import('@/views/gpu/GpuPage.vue') },
+      { path: '/login', component: () => import('@/views/login/LoginPage.vue'), meta: { bare: true, first: true } },
+      { path: '/gpu', component: () => import('@/views/gpu/GpuPage.vue'), meta: { first: true } },
       { path: '/processes', component: () => import('@/views/processes/ProcessPage.vue') },
       { path: '/command', component: () => import('@/views/command/CommandPage.vue') },
       { path: '/state', component: () => import('@/views/state/StatePage.vue') },
@@ -39,4 +42,12 @@ export function makeRouter(): Router {
       return to.path === from.path ? undefined : { top: 0 }
     },
   })
+  // Words are fetched beside the page itself, and waited for with it.
+  router.beforeEach((to) => {
+    if (!to.meta.first) allWords().catch(() => undefined)
+  })
+  router.beforeResolve(async (to) => {
+    if (!to.meta.first) await allWords()
+  })
+  return router
 }

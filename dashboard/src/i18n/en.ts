@@ -1,14 +1,20 @@
-// English, gathered from one file a subject.
-import common from './en/frame'
-import gpu from './en/gpu'
-import login from './en/login'
+// English, gathered from one file a subject. What the first page needs is in en/first.ts; all else comes after it.
+import type first from './en/first'
 import logs from './en/logs'
 import processes from './en/processes'
 import rules from './en/rules'
 import settings from './en/settings'
 import state from './en/state'
 
-const messages = { ...common, gpu, login, logs, processes, rules, settings, state }
-export type Messages = Shape<typeof messages>
+const rest = {
+  logs,
+  processes,
+  rules,
+  settings,
+  state,
+}
+export type First = Shape<typeof first>
+export type Rest = Shape<typeof rest>
+export type Messages = First & Rest
 type Shape<T> = { [K in keyof T]: T[K] extends string ? string : Shape<T[K]> }
-export default messages satisfies Messages
+export default rest satisfies Rest

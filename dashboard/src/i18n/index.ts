@@ -1,26 +1,46 @@
-// Words in two languages. A language is loaded when it is first shown.
+// Words in two languages. A language is loaded when it is first shown: what the first page needs at once, the rest after it.
 import { createI18n, useI18n } from 'petite-vue-i18n'
 import { nextTick, watch } from 'vue'
 import { usePreferences, type Language } from '@/stores/preferences'
-import type { Messages } from './en'
+import type { First, Messages, Rest } from './en'
 import { compile } from './messages'
 
-const loaders: Record<Language, () => Promise<{ default: Messages }>> = {
+const first: Record<Language, () => Promise<{ default: First }>> = {
+  en: () => import('./en/first'),
+  'zh-CN': () => import('./zh-CN/first'),
+}
+const rest: Record<Language, () => Promise<{ default: Rest }>> = {
   en: () => import('./en'),
   'zh-CN': () => import('./zh-CN'),
 }
 
 const i18n = createI18n({ legacy: false, locale: 'en', fallbackLocale: false, messages: {}, missingWarn: false, fallbackWarn: false })
+const words = i18n.global as unknown as {
+  locale: { value: string }
+  setLocaleMessage(locale: string, messages: unknown): void
+  mergeLocaleMessage(locale: string, messages: unknown): void
+}
+/** Once more than the first page has been asked for. */
+let all: Promise<void> | null = null
 
 async function show(language: Language): Promise<void> {
-  const { default: messages } = await loaders[language]()
-  const words = i18n.global as unknown as {
-    locale: { value: string }
-    setLocaleMessage(locale: string, messages: unknown): void
-  }
-  words.setLocaleMessage(language, compile(messages))
+  const [{ default: some }, others] = await Promise.all([first[language](), all ? rest[language]() : null])
+  words.setLocaleMessage(language, { ...compile(some), ...(others && compile(others.default)) })
   words.locale.value = language
   await nextTick()
+}
+
+/** Loads what the first page can do without, once; every other page waits for it. */
+export function allWords(): Promise<void> {
+  const { language } = usePreferences()
+  all ??= rest[language]().then(
+    (others) => words.mergeLocaleMessage(language, compile(others.default)),
+    (error: unknown) => {
+      all = null
+      throw error
+    },
+  )
+  return all
 }
 
 /** Loads the language of the preferences, and follows it. Resolves when the first one is there. */

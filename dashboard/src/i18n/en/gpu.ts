@@ -9,7 +9,7 @@ export default {
   copyUse: 'Copy for a shell',
   who: 'Who is on the GPUs',
   inUseBy: 'In use by',
-  person: '{user}: 1 GPU | {user}: {n} GPUs',
+  cards: 'GPU | GPUs',
   personTip: 'On GPU {gpus}, with {memory} of memory. Click to see which.',
   morePeople: 'and 1 more | and {n} more',
   standing: { free: 'Free', busy: 'In use', held: 'Held', unknown: 'Unknown', lost: 'Lost', unreadable: 'Unreadable' },

@@ -9,7 +9,7 @@ export default {
   copyUse: '复制到终端使用',
   who: '谁在使用显卡',
   inUseBy: '使用者',
-  person: '{user}：{n} 张显卡 | {user}：{n} 张显卡',
+  cards: '张显卡 | 张显卡',
   personTip: '在显卡 {gpus} 上，共占显存 {memory}。点击查看是哪些。',
   morePeople: '另有 {n} 人 | 另有 {n} 人',
   standing: { free: '空闲', busy: '使用中', held: '已占用', unknown: '未知', lost: '已掉线', unreadable: '无法读取' },
