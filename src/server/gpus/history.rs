@@ -137,8 +137,11 @@ impl History {
             .collect();
         gpus.sort_by(|a, b| (a.index, &a.uuid.0).cmp(&(b.index, &b.uuid.0)));
         let times: Vec<Timestamp> = starts().map(|start| self.times[start].1).collect();
-        let length = starts().zip(starts().skip(1)).last();
-        let step = length.map(|(a, b)| Seconds(self.times[b].0.since(self.times[a].0) as f64 / 1000.0));
+        let marks: Vec<usize> = starts().collect();
+        let step = match marks[..] {
+            [.., a, b] => Some(Seconds(self.times[b].0.since(self.times[a].0) as f64 / 1000.0)),
+            _ => None,
+        };
         GpuHistory { step, times, gpus }
     }
 }
