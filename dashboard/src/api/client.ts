@@ -17,10 +17,17 @@ export async function bodyOf<T>(answer: Promise<{ data?: T }>): Promise<T> {
 /** An answer's body with its version, for what can be edited. */
 export interface Versioned<T> {
   data: T
+  /** Without the quotes that it has in headers. */
   etag: string | null
 }
 
 export async function versionOf<T>(answer: Promise<{ data?: T; response: Response }>): Promise<Versioned<T>> {
   const { data, response } = await answer
-  return { data: data as T, etag: response.headers.get('etag') }
+  return { data: data as T, etag: bareEtag(response.headers.get('etag')) }
 }
+
+/** `"abc"` as `abc`, as bodies and topics have it. */
+export const bareEtag = (header: string | null): string | null => header?.replace(/^(?:W\/)?"|"$/g, '') ?? null
+
+/** Only what was read may be written over; with null, whatever is there. */
+export const ifMatch = (etag: string | null) => (etag === null ? {} : { 'If-Match': `"${etag}"` })

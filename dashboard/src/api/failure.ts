@@ -21,7 +21,7 @@ export class ApiFailure extends Error {
     readonly errors: FieldError[] = [],
     /** The whole answer: a conflict carries the newer version. */
     readonly body: unknown = null,
-    /** Its ETag, where it had one. */
+    /** Its ETag, where it had one, without quotes. */
     readonly etag: string | null = null,
   ) {
     super(message)
@@ -36,6 +36,12 @@ export class ApiFailure extends Error {
   of(field: string): string | undefined {
     return this.errors.find((error) => error.field === field)?.message
   }
+}
+
+/** What stands there now, in the answer to a save that came too late: as a GET would have it. */
+export function staleBody(error: unknown): unknown {
+  if (!(error instanceof ApiFailure) || error.status !== 409) return undefined
+  return (error.body as { current?: unknown } | null)?.current ?? undefined
 }
 
 interface Said {
@@ -56,5 +62,5 @@ export async function failureOf(response: Response, call: string): Promise<ApiFa
   const code = typeof said.code === 'string' ? said.code : `http_${response.status}`
   const message = typeof said.message === 'string' ? said.message : `HTTP ${response.status} ${response.statusText}`
   const errors = Array.isArray(said.errors) ? (said.errors as FieldError[]) : []
-  return new ApiFailure(response.status, code, message, call, errors, said, response.headers.get('etag'))
+  return new ApiFailure(response.status, code, message, call, errors, said, response.headers.get('etag')?.replaceAll('"', '') ?? null)
 }

@@ -1,14 +1,20 @@
 // English, gathered from one file a subject. What the first page needs is in en/first.ts; all else comes after it.
 import type first from './en/first'
+import commands from './en/commands'
+import diff from './en/diff'
 import logs from './en/logs'
 import processes from './en/processes'
+import record from './en/record'
 import rules from './en/rules'
 import settings from './en/settings'
 import state from './en/state'
 
 const rest = {
+  commands,
+  diff,
   logs,
   processes,
+  record,
   rules,
   settings,
   state,

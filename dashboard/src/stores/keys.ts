@@ -11,6 +11,8 @@ export interface Shortcut {
   group: string
   /** Works in text fields too. */
   everywhere?: boolean
+  /** Whether it has something to act on; else the key is the browser's. */
+  when?(): boolean
   run(event: KeyboardEvent): void
 }
 
@@ -36,7 +38,7 @@ export const useKeys = defineStore('keys', () => {
     if (event.defaultPrevented || event.isComposing) return
     const pressed = name(event)
     // The last one that came is the nearest to what is looked at.
-    const found = [...shortcuts].reverse().find((one) => one.key === pressed && (one.everywhere || !writes(event.target)))
+    const found = [...shortcuts].reverse().find((one) => one.key === pressed && (one.everywhere || !writes(event.target)) && (one.when?.() ?? true))
     // A dialog has keys of its own.
     if (!found || (!found.everywhere && document.querySelector('[role=dialog],[role=alertdialog]'))) return
     event.preventDefault()

@@ -3,7 +3,7 @@ import { diffArrays } from 'diff'
 import { newKey, type Queue, type Task, type Tree } from './tree'
 
 /** More differences than this in one list are not told apart: it counts as all new. */
-const MOST_EDITS = 4000
+const MOST_EDITS = 800
 
 /** `[[0, 0], [2, 1]]`: pairs of indices of what is the same in two lists, in order. */
 export function pairs<T>(a: readonly T[], b: readonly T[]): [number, number][] {
@@ -62,3 +62,6 @@ function adoptQueue(old: Queue, now: readonly Omit<Task, 'key'>[]): Queue {
   })
   return { key: old.key, id: old.id, tasks }
 }
+
+/** A tree without its keys. */
+export const bare = (tree: Tree): Bare[] => tree.map(({ id, tasks }) => ({ id, tasks: tasks.map(({ commands, gpuCount, memory }) => ({ commands, gpuCount, memory })) }))

@@ -1,4 +1,5 @@
 // An unsaved draft as it is kept in the browser: only what differs from the file, so that a small edit of a big file stays small.
+import { adopt } from './align'
 import { sameTask, newKey, type Queue, type Task, type Tree } from './tree'
 
 interface KeptTask {
@@ -57,9 +58,12 @@ export function packed(base: Tree, mine: Tree, etag: string | null, at: number):
 export function unpacked(draft: Draft, now: Tree): { base: Tree; mine: Tree } {
   const byId = new Map(now.map((queue) => [queue.id, queue]))
   const fresh = ({ c, g, m }: KeptTask): Task => ({ key: newKey(), commands: c, gpuCount: g, memory: m })
-  const bases = draft.base.map((kept): Queue | undefined =>
-    typeof kept === 'number' ? byId.get(kept) : { key: newKey(), id: kept.id, tasks: kept.tasks.map(fresh) },
-  )
+  // What was changed has the keys of what stands there now, as far as it can be told apart: folds stay as they are.
+  const bases = draft.base.map((kept): Queue | undefined => {
+    if (typeof kept === 'number') return byId.get(kept)
+    const here = byId.get(kept.id)
+    return adopt(here ? [here] : [], [{ id: kept.id, tasks: kept.tasks.map(fresh) }])[0]
+  })
   const mine = draft.mine.flatMap((kept): Queue[] => {
     if (typeof kept === 'number') return byId.get(kept) ? [byId.get(kept)!] : []
     const tasks = kept.tasks.map((one): Task => {

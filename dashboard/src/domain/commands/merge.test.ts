@@ -1,12 +1,11 @@
 // Readings that are matched, changes that are told, drafts that come back, and merges, by hand and at random.
 import { describe, expect, it } from 'vitest'
-import { adopt, pairsInPlace, type Bare } from './align'
+import { adopt, bare, pairsInPlace, type Bare } from './align'
 import { changes, inOrder } from './changes'
 import { isDraft, packed, unpacked } from './draft'
 import { decide, merge } from './merge'
 import { countTasks, duplicate, insertQueue, insertTasks, moveTasks, newTask, remove, setQueueId, setTasks, step, type Tree } from './tree'
 
-const bare = (tree: Tree): Bare[] => tree.map(({ id, tasks }) => ({ id, tasks: tasks.map(({ commands, gpuCount, memory }) => ({ commands, gpuCount, memory })) }))
 /** `1: a b | 2: c@24`: commands, and the memory where it is not 1. */
 function read(text: string): Bare[] {
   return text.split('|').map((part) => {
