@@ -319,3 +319,17 @@ test('500 queues of 20 tasks: rows in the page, CPU to open it, CPU of a keystro
   await expect(bar(desk)).toBeHidden()
   expect(yard.read(FILE)).toBe(text.replace('--seed 3\n', `--seed 3x${'y'.repeat(KEYS)}\n`))
 })
+
+test('a log is bound beside its task, and unbound with an undo', async ({ desk, yard }) => {
+  yard.write(FILE, block(1, 'echo a', 4))
+  yard.write('work/own.log', 'epoch 1\n')
+  await open(desk, yard, '?open=1,1.1')
+  const task = row(desk, 'q1.1')
+  await task.getByLabel('Log beside the task').fill(`${yard.root}/work/own.log`)
+  await task.getByRole('button', { name: 'Bind' }).click()
+  await expect(task.getByRole('link', { name: `${yard.root}/work/own.log` })).toBeVisible()
+  await task.getByRole('button', { name: 'Unbind' }).click()
+  await expect(task.getByLabel('Log beside the task')).toBeVisible()
+  await desk.getByRole('button', { name: /^Undo ·/ }).click()
+  await expect(task.getByRole('link', { name: `${yard.root}/work/own.log` })).toBeVisible()
+})
