@@ -502,7 +502,7 @@ async fn lines_of_a_large_log_are_counted_in_the_background_and_kept() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     // Another daemon of the root knows them from the start.
-    let shelf = crate::logs::Shelf::new(&yard.app.root, &yard.app.settings);
+    let shelf = crate::logs::Shelf::new(&yard.app.root, &yard.app.settings());
     let (_, standing) = shelf.open(&path);
     assert_eq!(standing.total_lines, Some(2_000_000));
 }
