@@ -102,6 +102,7 @@ impl App {
         if self.guard.follow(&now) {
             tracing::info!("the secret has changed: every login has ended");
         }
+        self.logs.follow(&self.root, &now);
         if before.gpu_interval != now.gpu_interval {
             self.gpus.set_interval(now.gpu_interval);
         }
@@ -121,7 +122,7 @@ impl App {
 
     /// A command file as it stands on disk.
     pub(crate) fn command_file(&self, key: ConfigKey) -> Result<CommandFile, ApiError> {
-        let path = self.root.command_path(&self.rules(), key);
+        let path = self.command_path(key);
         match gpuyard_store::commands::load(&path, key.mode) {
             Ok(loaded) => Ok(loaded.file),
             Err(error) if error.is_not_found() => Err(ApiError::not_found(
@@ -130,6 +131,13 @@ impl App {
                 "没有这个配置",
             )),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Moves a command file's log bindings to where their tasks are after a save. The save stands, whatever becomes of them.
+    pub(crate) fn follow_binding(&self, key: ConfigKey, file: &CommandFile) {
+        if let Err(error) = self.bindings.follow(key, file) {
+            tracing::error!("the log bindings of {key} do not follow: {error}");
         }
     }
 

@@ -222,6 +222,39 @@ async fn a_log_is_bound_shown_follows_its_task_and_is_unbound() {
     assert_eq!(get(&yard, "/api/log/bindings").await.1, json!({}));
 }
 
+#[tokio::test]
+async fn bindings_follow_saves_and_go_with_their_command_file() {
+    let yard = yard();
+    for index in 0..2 {
+        let (_, made) = yard.ask(known("POST", "/api/commands/single/new", "")).await;
+        assert_eq!(made["config"]["index"], index, "{made}");
+    }
+    let path = log(&yard, b"x\n");
+    let put = async |tasks: Value| {
+        let body = json!({"queues": [{"id": 3, "processes": tasks}]}).to_string();
+        let (status, body) = yard
+            .ask(known("PUT", "/api/commands/single?config_index=1", &body))
+            .await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+    };
+    let task = |name: &str| json!({"commands": [name], "gpu_count": 1, "memory": 1});
+    put(json!([task("a"), task("b")])).await;
+    let bind = format!(
+        "/api/log/bind?mode=single&config_index=1&queue_id=3&process_index=1&log_path={}",
+        path.display()
+    );
+    assert_eq!(yard.ask(known("POST", &bind, "")).await.0, StatusCode::OK);
+    put(json!([task("new"), task("a"), task("b")])).await;
+    // As it stands in the file by now, without another look.
+    let keys = || yard.app.bindings.list().unwrap().into_keys().collect::<Vec<_>>();
+    assert_eq!(keys(), ["single_1_3_2"]);
+    assert_eq!(
+        yard.ask(known("DELETE", "/api/commands/single/1", "")).await.0,
+        StatusCode::OK
+    );
+    assert_eq!(keys(), [""; 0]);
+}
+
 /// The lines of a search's answer.
 async fn search(yard: &Yard, path: &Path, query: &str) -> Vec<Value> {
     let asked = format!("/api/log/search?path={}&{query}", path.display());

@@ -142,7 +142,7 @@ async fn live(options: Options) -> Result<(), StartError> {
         runs: Book::new(root.state_dir()),
         audit: AuditLog::open(&root.audit_log(&settings))?,
         logs: Shelf::new(&root, &settings),
-        bindings: Bindings::new(&root.logs()),
+        bindings: Bindings::new(root.bindings_path()),
         root,
         host,
         settings: InForce::new(settings, set_log_level),

@@ -82,7 +82,7 @@ impl Yard {
             runs: Book::new(root.state_dir()),
             audit: AuditLog::open(&root.audit_log(&settings)).unwrap(),
             logs: Shelf::new(&root, &settings),
-            bindings: Bindings::new(&root.logs()),
+            bindings: Bindings::new(root.bindings_path()),
             host,
             settings: InForce::new(settings, Box::new(|_| {})),
             last_rules: Mutex::default(),

@@ -60,11 +60,11 @@ struct Gone {
 type Entries = BTreeMap<String, Value>;
 
 impl Bindings {
-    /// Those of a root whose `logs/` this is.
-    pub fn new(logs: &Path) -> Bindings {
+    /// Those in this file.
+    pub fn new(path: PathBuf) -> Bindings {
         Bindings {
-            path: logs.join("log_bindings.json"),
-            seen: logs.join("log_bindings.seen.json"),
+            seen: path.with_extension("seen.json"),
+            path,
             turn: Mutex::default(),
         }
     }

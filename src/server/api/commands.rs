@@ -251,7 +251,11 @@ async fn save_config(
             };
             let text = command::edit(&opened.file, &drafts).map_err(ApiError::fields)?;
             match commands::save(&app.command_path(key), &text, opened.version.as_ref()) {
-                Ok(version) => return Ok(saved(key, version, &command::parse(&text, key.mode), lang)),
+                Ok(version) => {
+                    let file = command::parse(&text, key.mode);
+                    app.follow_binding(key, &file);
+                    return Ok(saved(key, version, &file, lang));
+                }
                 Err(StoreError::Conflict { .. } | StoreError::Exists { .. }) if expected.is_none() => {}
                 Err(StoreError::Conflict { .. } | StoreError::Exists { .. }) => return Err(stale(&open(app, key)?)),
                 Err(error) => return Err(ApiError::of_file(error)),
@@ -346,7 +350,10 @@ async fn save_text(
         } else {
             open(app, key)?;
             match commands::save(&path, &text, expected.as_ref()) {
-                Ok(version) => version,
+                Ok(version) => {
+                    app.follow_binding(key, &command::parse(&text, key.mode));
+                    version
+                }
                 Err(StoreError::Conflict { .. } | StoreError::Exists { .. }) => return Err(stale()?),
                 Err(error) => return Err(ApiError::of_file(error)),
             }
@@ -464,7 +471,12 @@ async fn delete(
             return Err(stale()?);
         };
         match commands::delete(&path, expected.as_ref()) {
-            Ok(()) => {}
+            // The file is gone, whatever becomes of its bindings.
+            Ok(()) => {
+                if let Err(error) = app.bindings.forget(key) {
+                    tracing::error!("the log bindings of {key} are still there: {error}");
+                }
+            }
             Err(StoreError::Conflict { .. }) => return Err(stale()?),
             Err(error) if error.is_not_found() => return Err(no_such_config(key)),
             Err(error) => return Err(ApiError::of_file(error)),
@@ -516,7 +528,10 @@ async fn reset(
             return Err(stale(&opened));
         };
         match commands::reset(&app.command_path(key), key.mode, expected.as_ref()) {
-            Ok(Loaded { file, version }) => Ok(saved(key, version, &file, lang)),
+            Ok(Loaded { file, version }) => {
+                app.follow_binding(key, &file);
+                Ok(saved(key, version, &file, lang))
+            }
             Err(StoreError::Conflict { .. }) => Err(stale(&open(app, key)?)),
             Err(error) if error.is_not_found() => Err(ApiError::not_found(
                 "no_backup",

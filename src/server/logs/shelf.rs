@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -38,7 +38,7 @@ pub(crate) struct Shelf {
 
 /// What the shelf shares with the thread that counts.
 pub(super) struct Inside {
-    allowed: Allowed,
+    allowed: RwLock<Arc<Allowed>>,
     /// Where indices are kept.
     folder: PathBuf,
     known: Mutex<HashMap<PathBuf, Arc<Entry>>>,
@@ -87,16 +87,9 @@ pub(crate) struct Standing {
 impl Shelf {
     /// As the settings allow it.
     pub(crate) fn new(root: &Root, settings: &Settings) -> Shelf {
-        let mut roots = vec![root.tasks_dir()];
-        roots.extend(settings.log_roots.iter().map(|path| root.path().join(path)));
-        let never = vec![root.config_dir(), root.settings_path(), root.rules_path(settings)];
         Shelf {
             inside: Arc::new(Inside {
-                allowed: Allowed {
-                    roots,
-                    never,
-                    uid: nix::unistd::geteuid().as_raw(),
-                },
+                allowed: RwLock::new(Arc::new(allowed(root, settings))),
                 folder: root.log_index_dir(),
                 known: Mutex::default(),
                 clock: AtomicU64::new(0),
@@ -108,8 +101,14 @@ impl Shelf {
     }
 
     /// Which files may be opened as logs.
-    pub(crate) fn allowed(&self) -> &Allowed {
-        &self.inside.allowed
+    pub(crate) fn allowed(&self) -> Arc<Allowed> {
+        self.inside.allowed()
+    }
+
+    /// Goes by other settings from now on.
+    pub(crate) fn follow(&self, root: &Root, settings: &Settings) {
+        let allowed = Arc::new(allowed(root, settings));
+        *self.inside.allowed.write().unwrap_or_else(PoisonError::into_inner) = allowed;
     }
 
     /// Room for searches.
@@ -124,7 +123,7 @@ impl Shelf {
 
     /// Opens a log, and looks at how it stands.
     pub(crate) fn open(&self, path: &Path) -> (Result<Log, Refused>, Standing) {
-        let log = self.inside.allowed.open(path);
+        let log = self.inside.allowed().open(path);
         let (standing, more) = self.inside.look(path, &log);
         if more {
             self.counter.count(&self.inside, path.to_path_buf());
@@ -138,7 +137,28 @@ impl Shelf {
     }
 }
 
+/// Which files may be shown: our tasks' own logs, what lies below `log-roots`, and what is our user's; never our configuration, nor
+/// the command line's, where a token stands.
+fn allowed(root: &Root, settings: &Settings) -> Allowed {
+    let mut roots = vec![root.tasks_dir()];
+    roots.extend(settings.log_roots.iter().map(|path| root.path().join(path)));
+    let mut never = vec![root.config_dir(), root.settings_path(), root.rules_path(settings)];
+    never.extend(settings.tls_key.iter().map(|path| root.path().join(path)));
+    let uid = nix::unistd::geteuid();
+    let home = nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.dir);
+    never.extend(home.map(|home| home.join(".config/gpuyard")));
+    Allowed {
+        roots,
+        never,
+        uid: uid.as_raw(),
+    }
+}
+
 impl Inside {
+    fn allowed(&self) -> Arc<Allowed> {
+        Arc::clone(&self.allowed.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn entry(&self, path: &Path) -> Arc<Entry> {
         let now = self.clock.fetch_add(1, Ordering::Relaxed);
         let mut known = lock(&self.known);
@@ -192,7 +212,7 @@ impl Inside {
 
     /// Counts on. Whether it is at the end; `None` where it can no longer be read.
     pub(super) fn count(&self, path: &Path, bytes: u64) -> Option<bool> {
-        let log = self.allowed.open(path).ok()?;
+        let log = self.allowed().open(path).ok()?;
         let entry = self.entry(path);
         let mut known = lock(&entry.known);
         known.look(&log).ok()?;

@@ -29,7 +29,7 @@ fn file(queues: &[(u64, &str)]) -> CommandFile {
 
 fn bindings() -> (tempfile::TempDir, Bindings) {
     let folder = tempfile::tempdir().unwrap();
-    let bindings = Bindings::new(folder.path());
+    let bindings = Bindings::new(folder.path().join("log_bindings.json"));
     (folder, bindings)
 }
 

@@ -108,7 +108,7 @@ impl Source for Files {
         };
         let (version, trouble) = parted(settings::load_versioned(&settings_path).map(|loaded| loaded.version));
         draft.put("settings", &single(version.or_else(|| raw(&settings_path)), trouble))?;
-        draft.put("bindings", &single(raw(&bindings_path), None))?;
+        draft.put("bindings", &single(raw(&bindings_path), set_aside(&app)))?;
         for mode in [Mode::Single, Mode::Multi] {
             for listed in commands::list(&app.root, &rules, mode)? {
                 let (version, error) = parted(commands::load(&listed.path, mode).map(|loaded| loaded.version));
@@ -137,6 +137,18 @@ impl Source for Files {
     fn changed(&mut self) -> Wait<'_> {
         Box::pin(self.changed.notified())
     }
+}
+
+/// Word of bindings that could not be read, until a person has looked at them and removed them.
+fn set_aside(app: &App) -> Option<String> {
+    let kept = app.bindings.set_aside();
+    let names: Vec<String> = kept.iter().map(|path| path.display().to_string()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "log_bindings.json could not be read and is kept as {}; mend it, or remove it",
+            names.join(", ")
+        )
+    })
 }
 
 fn parted<T>(read: Result<T, StoreError>) -> (Option<T>, Option<String>) {
