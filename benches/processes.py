@@ -55,16 +55,19 @@ class Host:
 
     def __init__(self, folder, library, gpus, on_gpus, others):
         self.folder = folder
-        # Children of one shell: each a process like any other, and all gone with its group.
-        script = f"for ((i = 0; i < {on_gpus + others}; i++)); do sleep 100000 & echo $!; done; echo; wait"
-        self.shell = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True)
-        pids = [int(line) for line in iter(self.shell.stdout.readline, "\n")]
+        # Children of one shell, which is nobody's child, as what someone left behind: gone with its process group.
+        script = f"echo $$; for ((i = 0; i < {on_gpus + others}; i++)); do sleep 100000 & echo $!; done; echo; wait"
+        made = subprocess.Popen(["bash", "-c", 'setsid bash -c "$1" & exit', "-", script], stdout=subprocess.PIPE, text=True)
+        self.group = int(made.stdout.readline())
+        pids = [int(line) for line in iter(made.stdout.readline, "\n")]
+        made.wait()
         shutil.copy(library, folder / "libnvidia-ml.so.1")
         self.used = pids[:on_gpus]
         cards = [self.card(n, self.used[n::gpus]) for n in range(gpus)]
         (folder / "fake-nvml.json").write_text(json.dumps({"gpus": cards}))
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("GPUYARD_") and k != "CUDA_VISIBLE_DEVICES"}
         self.env["LD_LIBRARY_PATH"] = str(folder)
+        self.env["FAKE_NVML_STILL"] = "1"
 
     @staticmethod
     def card(number, pids):
@@ -76,8 +79,7 @@ class Host:
 
     def end(self):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.shell.pid, 9)
-        self.shell.wait()
+            os.killpg(self.group, 9)
 
 
 def peer(host, python, script, looks, pause):

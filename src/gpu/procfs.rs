@@ -9,6 +9,9 @@ use std::{
 /// Field numbers of `/proc/PID/stat` count from 1; those after the name, which may contain anything, start with 3.
 const FIRST_AFTER_NAME: usize = 3;
 
+/// Fifty-two numbers and a name of 15 bytes are no longer.
+const LONGEST_STAT: usize = 2048;
+
 /// PF_KTHREAD of the flags in field 9.
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
@@ -92,10 +95,13 @@ impl Proc {
         self.text(&path)?.trim().parse().ok()
     }
 
-    /// `/proc/PID/stat`; `None` when there is no such process.
+    /// `/proc/PID/stat`; `None` when there is no such process. It is read for every process at every look: with one call,
+    /// as its one line comes whole, and without allocating.
     pub(crate) fn stat(&mut self, pid: i32) -> Option<Stat> {
-        let path = self.path(pid, "stat");
-        parse_stat(self.read(&path)?.0)
+        let mut line = [0; LONGEST_STAT];
+        let mut file = File::open(self.path(pid, "stat")).ok()?;
+        let length = file.read(&mut line).ok()?;
+        parse_stat(&line[..length])
     }
 
     /// The real user id.
@@ -193,9 +199,12 @@ fn parse_stat(bytes: &[u8]) -> Option<Stat> {
     let close = bytes.iter().rposition(|byte| *byte == b')')?;
     let comm = String::from_utf8_lossy(bytes.get(open + 1..close)?).into_owned();
     let rest = std::str::from_utf8(bytes.get(close + 1..)?).ok()?;
-    let fields: Vec<&str> = rest.split_ascii_whitespace().take(24).collect();
-    let field = |number: usize| fields.get(number - FIRST_AFTER_NAME)?.parse::<u64>().ok();
-    let signed = |number: usize| fields.get(number - FIRST_AFTER_NAME)?.parse::<i32>().ok();
+    let mut fields = [""; 22];
+    for (field, word) in fields.iter_mut().zip(rest.split_ascii_whitespace()) {
+        *field = word;
+    }
+    let field = |number: usize| fields[number - FIRST_AFTER_NAME].parse::<u64>().ok();
+    let signed = |number: usize| fields[number - FIRST_AFTER_NAME].parse::<i32>().ok();
     Some(Stat {
         comm,
         parent: signed(4)?,
