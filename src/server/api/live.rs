@@ -93,7 +93,8 @@ fn no_handshake() -> ApiError {
     )
 }
 
-async fn evicted(attendance: Option<&Attendance>) {
+/// Waits until a connection has to make room; for ever where it is none.
+pub(crate) async fn evicted(attendance: Option<&Attendance>) {
     match attendance {
         Some(attendance) => attendance.evicted().await,
         None => std::future::pending().await,

@@ -122,11 +122,13 @@ impl Following {
                 Some(Told::Nothing) => {}
             }
             let app = Arc::clone(&self.app);
+            let mut out_of_it = self.app.guard.departures();
             let mut changed = std::pin::pin!(eyes.changed());
             loop {
                 tokio::select! {
                     () = &mut changed => break,
                     () = tokio::time::sleep_until(self.beat) => if !self.beat().await { return },
+                    Ok(()) = out_of_it.changed() => if !self.app.guard.is_in(&self.principal) { return },
                     () = self.out.closed() => return,
                     () = app.live.ending() => return,
                 }

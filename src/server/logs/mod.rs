@@ -10,7 +10,7 @@ mod watch;
 mod which;
 
 pub(crate) use bound::keep as keep_bindings;
-pub(crate) use feed::Feed;
+pub(crate) use feed::{feed, of_file};
 pub(crate) use shelf::{Shelf, Standing};
 pub(crate) use watch::LogWatch;
 pub(crate) use which::{Asked, Which, refusal};

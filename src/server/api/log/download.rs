@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    body::Body,
     extract::State,
     http::{HeaderValue, Uri, header},
     response::{IntoResponse, Response},
@@ -18,7 +17,7 @@ use crate::{
     error::ApiError,
     extract::{self, Ask},
     guard::{Granted, Principal},
-    logs::{Feed, Which, refusal},
+    logs::{Which, of_file, refusal},
 };
 
 /// Which bytes of a log, and by what right.
@@ -80,7 +79,7 @@ async fn download(
         .await?;
     let from = bytes.offset.min(size);
     let length = bytes.limit.unwrap_or(u64::MAX).min(size - from);
-    let mut response = Body::new(Feed::of_file(log, from, length)).into_response();
+    let mut response = of_file(log, from, length).into_response();
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,

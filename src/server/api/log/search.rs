@@ -2,7 +2,6 @@
 use std::sync::Arc;
 
 use axum::{
-    body::Body,
     extract::State,
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
@@ -15,7 +14,7 @@ use crate::{
     error::ApiError,
     extract::Ask,
     logs::{
-        Feed, Which,
+        Which, feed,
         searching::{self, Query, Search},
     },
 };
@@ -45,9 +44,9 @@ async fn search(
         .blocking(move |app| Search::prepare(app, &which.find(app)?, &query))
         .await?;
     let turn = searching::turn(&app).await?;
-    let (out, feed) = Feed::new();
+    let (out, body) = feed();
     prepared.begin(out, turn)?;
-    let mut response = Body::new(feed).into_response();
+    let mut response = body.into_response();
     let kind = HeaderValue::from_static("application/x-ndjson");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     Ok(response)

@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use axum::{
     Extension,
-    body::Body,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -12,12 +11,14 @@ use gpuyard_core::{model::Lang, wire::LogStreamEvent};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    api::live::evicted,
     app::App,
+    connection::Attendance,
     error::ApiError,
     extract::Ask,
     guard::Principal,
     logs::{
-        Feed, Which,
+        Which, feed,
         following::{Following, From},
     },
 };
@@ -43,6 +44,7 @@ async fn stream(
     State(app): State<Arc<App>>,
     Extension(principal): Extension<Principal>,
     Extension(lang): Extension<Lang>,
+    attendance: Option<Extension<Attendance>>,
     Ask(which): Ask<Which>,
     Ask(from): Ask<From>,
     headers: HeaderMap,
@@ -56,14 +58,19 @@ async fn stream(
         )
     })?;
     let resume = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let (out, feed) = Feed::new();
+    let (out, body) = feed();
     let caller = (principal, lang);
     let following = Following::begin(&app, caller, (which, from), resume.map(str::to_owned), out).await?;
     tokio::spawn(async move {
-        following.work().await;
+        let attendance = attendance.map(|Extension(attendance)| attendance);
+        let _stay = attendance.as_ref().map(Attendance::stay);
+        tokio::select! {
+            () = following.work() => {}
+            () = evicted(attendance.as_ref()) => {}
+        }
         drop(seat);
     });
-    let mut response = Body::new(feed).into_response();
+    let mut response = body.into_response();
     let kind = HeaderValue::from_static("text/event-stream");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     Ok(response)
