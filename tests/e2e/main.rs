@@ -4,6 +4,7 @@
 //! wants to see, and fails when that does not come.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod attacks;
 mod cli;
 mod contention;
 mod crash;
@@ -18,6 +19,7 @@ mod processes;
 mod retries;
 mod samples;
 mod scale;
+mod service;
 mod soak;
 mod stop;
 mod yard;
