@@ -13,6 +13,8 @@ const PAINT = 250
 /** Farther behind than this, the end is opened anew rather than all read that was missed. */
 const FAR = 512 << 10
 
+const fileOf = (head: LogHead | null | undefined): string => (head ? `${head.generation} ${head.log_path}` : '')
+
 export type PaneState = 'opening' | 'waiting' | 'trouble' | 'failed' | 'ready'
 
 export function useLogPane(log: () => LogName) {
@@ -58,7 +60,7 @@ export function useLogPane(log: () => LogName) {
   function take(reading: Reading): Reading {
     const { head: told, task, encoding, badBytes, binary } = reading
     // The topic may have told of more meanwhile.
-    if (!head.value || told.generation !== head.value.generation || told.size >= head.value.size) head.value = told
+    if (!head.value || fileOf(told) !== fileOf(head.value) || told.size >= head.value.size) head.value = told
     remember()
     facts.value = { task, encoding, badBytes, binary }
     return reading
@@ -98,15 +100,16 @@ export function useLogPane(log: () => LogName) {
   /** Opens the end. */
   async function toEnd(): Promise<void> {
     again()
-    const near = !held.isEmpty && head.value !== null && head.value.generation === generation && head.value.size - held.to < FAR
+    const near = !held.isEmpty && head.value !== null && fileOf(head.value) === file && head.value.size - held.to < FAR
     follow()
     if (near) return pull()
     await read((signal) => readTail(log(), PAGE, signal), begin)
   }
 
-  let generation = -1
+  /** Which file is held, by name and generation: what is told of another one is not about what is held. */
+  let file = ''
   function begin({ part, head }: Reading): void {
-    generation = head.generation
+    file = fileOf(head)
     held.open(part)
   }
 
@@ -114,7 +117,7 @@ export function useLogPane(log: () => LogName) {
   async function toLine(line: number): Promise<boolean> {
     pause()
     const numbers = held.numbers
-    if (numbers && line >= numbers.first && line <= numbers.last && generation === head.value?.generation) return true
+    if (numbers && line >= numbers.first && line <= numbers.last && file === fileOf(head.value)) return true
     again()
     return read((signal) => readLines(log(), Math.max(1, line - PAGE / 2), PAGE, signal), begin)
   }
@@ -145,7 +148,7 @@ export function useLogPane(log: () => LogName) {
 
   /** The next piece at one end, when there is one. */
   async function more(where: 'up' | 'down'): Promise<void> {
-    if (busy.value || !opened.value || head.value?.generation !== generation) return
+    if (busy.value || !opened.value || fileOf(head.value) !== file) return
     // Thousands of lines may be a few rows, where bars go up and down: the view is never filled then.
     if (held.size > 10 * PAGE && rows.value.length < PAGE) return
     if (where === 'up') {
@@ -166,7 +169,7 @@ export function useLogPane(log: () => LogName) {
     const told = head.value
     if (!told) return
     lastPaint = Date.now()
-    if (told.generation !== generation) return anew()
+    if (fileOf(told) !== file) return anew()
     if (!following.value || told.size <= held.to) return
     if (told.size - held.to > FAR) await read((signal) => readTail(log(), PAGE, signal), begin)
     else await read((signal) => readAfter(log(), held.next, 5 * PAGE, signal), append)
@@ -174,16 +177,17 @@ export function useLogPane(log: () => LogName) {
   }
 
   function append({ part, head }: Reading): void {
-    if (head.generation === generation) held.append(part)
+    if (fileOf(head) === file) held.append(part)
   }
 
   /** Another file has the name now: what is held stays above a divider. */
   async function anew(): Promise<void> {
-    const shorter = (head.value?.size ?? 0) < held.to
+    const path = held.isEmpty ? null : file.slice(file.indexOf(' ') + 1)
     await read((signal) => readTail(log(), PAGE, signal), ({ part, head }) => {
-      if (generation < 0 || held.isEmpty) held.open(part)
-      else held.restart(part, shorter ? 'truncated' : 'rotated')
-      generation = head.generation
+      // The log of another attempt has nothing to do with what is held.
+      if (head.log_path === path) held.restart(part)
+      else held.open(part)
+      file = fileOf(head)
     })
   }
 
@@ -205,7 +209,7 @@ export function useLogPane(log: () => LogName) {
 
   /** A person reached the bottom of what is held. */
   function reachedEnd(): void {
-    if (!following.value && atEnd.value && head.value?.generation === generation) follow()
+    if (!following.value && atEnd.value && fileOf(head.value) === file) follow()
     else void more('down')
   }
 
@@ -229,7 +233,7 @@ export function useLogPane(log: () => LogName) {
       atEnd.value = held.to >= told.size
       if (counted && opened.value && held.numbers === null && !held.isEmpty) void count()
       if (told.exists && absent.value) void open()
-      else if (opened.value && (told.generation !== generation || following.value)) void pull()
+      else if (opened.value && (fileOf(told) !== file || following.value)) void pull()
     })
   }
 
@@ -247,7 +251,7 @@ export function useLogPane(log: () => LogName) {
     error.value = problem.value = null
     head.value = facts.value = null
     held.open({ from: 0, to: 0, first: 1, lines: [] })
-    generation = -1
+    file = ''
     follow()
     paint()
     listen()

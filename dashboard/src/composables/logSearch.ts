@@ -1,6 +1,6 @@
 // A search through a whole log, done by the daemon: hits come as they are found, and one of them is the current one.
 import { computed, onScopeDispose, ref, shallowRef, watch } from 'vue'
-import { searchLog, type LogHit, type LogName, type LogQuery } from '@/domain/log'
+import { behind, searchLog, type LogHit, type LogName, type LogQuery } from '@/domain/log'
 
 /** Milliseconds after the last key before it is searched for. */
 const PAUSE = 250
@@ -27,15 +27,19 @@ export function useLogSearch(log: () => LogName, query: () => LogQuery | null) {
     error.value = null
     at.value = -1
     done.value = !wanted
-    if (!wanted) return
-    const { signal } = (current = new AbortController())
-    const found: LogHit[] = []
+    if (wanted) await search(wanted, (current = new AbortController()).signal)
+  }
+
+  /** Searches all, or what comes behind the hits that are listed. */
+  async function search(wanted: LogQuery, signal: AbortSignal, offset?: number): Promise<void> {
+    const found = [...hits.value]
+    const before = offset === undefined ? 0 : found.length
     let shown = 0
     try {
-      for await (const event of searchLog(log(), wanted, signal)) {
+      for await (const event of searchLog(log(), wanted, signal, offset)) {
         if (signal.aborted) return
         if (event.event === 'hit') found.push(event)
-        else total.value = event.total
+        else total.value = Math.max(total.value, before + event.total)
         if (event.event !== 'hit') progress.value = event.event === 'end' ? 1 : event.size ? event.scanned / event.size : 0
         if (Date.now() - shown < SHOW) continue
         shown = Date.now()
@@ -49,6 +53,21 @@ export function useLogSearch(log: () => LogName, query: () => LogQuery | null) {
     hits.value = found
     total.value = Math.max(total.value, found.length)
     done.value = true
+  }
+
+  /** More hits were counted than listed: those behind the last one. */
+  async function further(): Promise<void> {
+    const [wanted, last] = [query(), hits.value.at(-1)]
+    if (!wanted || !last || !done.value || total.value <= hits.value.length) return
+    done.value = false
+    const { signal } = (current = new AbortController())
+    try {
+      await search(wanted, signal, await behind(log(), last, signal))
+    } catch (failure) {
+      if (signal.aborted) return
+      error.value = failure
+      done.value = true
+    }
   }
 
   const changed = () => {
@@ -70,6 +89,7 @@ export function useLogSearch(log: () => LogName, query: () => LogQuery | null) {
       const next = list.findIndex((hit) => hit.offset >= seen)
       at.value = by > 0 ? (next < 0 ? 0 : next) : next < 0 ? list.length - 1 : (next - 1 + list.length) % list.length
     } else at.value = (at.value + by + list.length) % list.length
+    if (at.value >= list.length - 10) void further()
     return list[at.value]
   }
 

@@ -40,6 +40,9 @@ export async function readBytes(log: LogName, offset: number, limit: number, sig
   return { text: content, end }
 }
 
+/** Where the line behind a hit begins. */
+export const behind = async (log: LogName, hit: { offset: number }, signal: AbortSignal): Promise<number> => (await readAfter(log, hit.offset, 1, signal)).part.to
+
 /** Lines as they stand in the file, for pasting. */
 export async function logText(log: LogName, line: number, count: number): Promise<string> {
   let text = ''
@@ -62,9 +65,12 @@ export async function logTicket(log: LogName, lines?: Lines): Promise<string> {
   return (await bodyOf(api.POST('/api/log/download', { params: { query: { ...log, ...range } } }))).url
 }
 
-/** Searches the whole log; what is found comes as it is found. */
-export async function* searchLog(log: LogName, { text, regex, case: cased, context }: LogQuery, signal: AbortSignal): AsyncGenerator<SearchEvent> {
-  const query = { ...log, query: text, regex, case: cased, context }
+/** Hits that are listed at once; those beyond are counted, and asked for when one gets there. */
+const MOST_HITS = 2000
+
+/** Searches the whole log, or what comes from a byte on; what is found comes as it is found. */
+export async function* searchLog(log: LogName, { text, regex, case: cased, context }: LogQuery, signal: AbortSignal, offset?: number): AsyncGenerator<SearchEvent> {
+  const query = { ...log, q: text, regex, case: cased, context, limit: MOST_HITS, offset }
   for await (const line of linesOf('/api/log/search', query, signal)) {
     const event = line as SearchEvent | { event: 'error'; code: string; message: string }
     if (event.event === 'error') throw new ApiFailure(200, event.code, event.message, 'GET /api/log/search')

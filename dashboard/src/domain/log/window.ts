@@ -35,13 +35,11 @@ const LEFT_TEXT = 8 << 20
 /** Numbers of lines that nobody has counted: far from all that are. */
 const UNCOUNTED = 2 ** 50
 
-/** Why a log begins anew. */
-export type Break = 'rotated' | 'truncated' | 'rewritten'
-
 /** A row of the pane. */
 export type PaneRow =
   | { kind: 'row'; key: string; row: Row; number: number | null; mark: Mark | null; line: LogLine | undefined }
-  | { kind: 'break'; key: string; why: Break }
+  /** Another file has the name now, or this one was cut: what follows begins at its start. */
+  | { kind: 'break'; key: string }
   /** Between two hits of a search that are shown without what lies between them. */
   | { kind: 'gap'; key: string }
 
@@ -54,7 +52,8 @@ interface Section {
   counted: boolean
   /** How it stood before its last line, when that one is open. */
   before: Checkpoint | null
-  why?: Break
+  /** It begins below a divider. */
+  broken: boolean
 }
 
 const lettersOf = (lines: readonly LogLine[]): number => lines.reduce((sum, { text }) => sum + text.length, 0)
@@ -102,8 +101,8 @@ export class LogWindow {
   }
 
   /** The file is another one now, or was cut: a divider, and its lines below. */
-  restart(part: Part, why: Break): void {
-    this.begin(part, this.isEmpty ? undefined : why)
+  restart(part: Part): void {
+    this.begin(part, !this.isEmpty)
     this.trimTop()
   }
 
@@ -130,7 +129,7 @@ export class LogWindow {
     if (!section || part.to !== this.from) throw new RangeError(`lines up to ${part.to} do not lead to ${this.from}`)
     // What is no longer in the file cannot stand between two parts of it.
     for (const old of this.sections.splice(0, this.sections.length - 1)) this.letters -= lettersOf(old.lines)
-    section.why = undefined
+    section.broken = false
     section.lines.unshift(...part.lines)
     this.letters += lettersOf(part.lines)
     section.first -= part.lines.length
@@ -153,7 +152,7 @@ export class LogWindow {
   rows(): PaneRow[] {
     const rows: PaneRow[] = []
     for (const section of this.sections) {
-      if (section.why) rows.push({ kind: 'break', key: `b${section.id}`, why: section.why })
+      if (section.broken) rows.push({ kind: 'break', key: `b${section.id}` })
       for (const row of section.screen.rows) {
         rows.push({
           kind: 'row',
@@ -190,10 +189,10 @@ export class LogWindow {
     section.counted = true
   }
 
-  private begin(part: Part, why?: Break): void {
+  private begin(part: Part, broken = false): void {
     const section: Section = {
       id: ++this.made, screen: new Screen(), lines: [...part.lines],
-      first: part.first ?? UNCOUNTED, counted: part.first !== null, before: null, why,
+      first: part.first ?? UNCOUNTED, counted: part.first !== null, before: null, broken,
     }
     this.letters += lettersOf(part.lines)
     this.sections.push(section)
@@ -223,7 +222,7 @@ export class LogWindow {
     while (this.sections.length > 1) this.letters -= lettersOf(this.sections.shift()!.lines)
     const section = this.last
     if (!section) return
-    section.why = undefined
+    section.broken = false
     let drop = Math.max(0, section.lines.length - LEFT_LINES)
     let left = this.letters - lettersOf(section.lines.slice(0, drop))
     while (left > LEFT_TEXT && drop < section.lines.length - 1) left -= section.lines[drop++]!.text.length

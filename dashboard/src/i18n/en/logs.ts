@@ -23,11 +23,7 @@ export default {
   position: 'Place in the file',
   atLine: 'line {n}',
   atByte: '{size} in',
-  break: {
-    rotated: 'The file was replaced by a new one',
-    truncated: 'The file was cut and begins anew',
-    rewritten: 'The file was written anew',
-  },
+  begins: 'The file was replaced or cut: it begins anew here',
   newLines: '{n} new line | {n} new lines',
   newBytes: '{size} new',
   toEnd: 'To the end',

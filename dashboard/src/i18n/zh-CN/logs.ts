@@ -23,11 +23,7 @@ export default {
   position: '在文件中的位置',
   atLine: '第 {n} 行',
   atByte: '{size} 处',
-  break: {
-    rotated: '文件已被新文件替换',
-    truncated: '文件已被截断，从头开始',
-    rewritten: '文件已被重写',
-  },
+  begins: '文件已被替换或截断，从这里重新开始',
   newLines: '{n} 行新内容',
   newBytes: '{size} 新内容',
   toEnd: '回到末尾',
