@@ -76,8 +76,10 @@ cat >"$root/work/train.sh" <<'TEXT'
 # train.sh NAME STEPS FAILS: a stand-in for a training. It prints a line a second; its first FAILS attempts fail.
 name=$1 steps=$2 fails=$3
 printf '%s, attempt %s, on GPU %s with %s\n' "$name" "$GPUYARD_ATTEMPT" "$CUDA_VISIBLE_DEVICES" "$GPUYARD_SIMULATED_MEMORY"
+# A wait of the shell's own: with a `sleep` for each second, the process on the GPU would be another one each second.
+exec {never}<> <(:)
 for ((step = 1; step <= steps; step++)); do
-    sleep 1
+    read -rt 1 -u "$never" || true
     printf 'step %d/%d  loss %d.%03d\n' "$step" "$steps" $((3 * (steps - step) / steps)) $((RANDOM % 1000))
     if ((step == 5 && GPUYARD_ATTEMPT <= fails)); then
         printf 'RuntimeError: CUDA out of memory (made up, to show a retry)\n' >&2

@@ -29,7 +29,7 @@ test('nothing to complain about', async ({ desk: page, yard }) => {
   await expect(page.locator('.gpu')).toHaveCount(4)
   await everyLook('/gpu')
   await page.locator('[data-gpu="0"]').getByRole('button', { name: 'Look into GPU 0' }).click()
-  await expect(page.getByRole('dialog').locator('tbody tr')).toHaveCount(1)
+  await expect(page.getByRole('dialog').locator('tr[data-pid]')).toHaveCount(1)
   await everyLook('the dialog of a GPU')
   await page.getByRole('button', { name: /^End process/ }).click()
   await expect(page.getByRole('dialog', { name: 'End this process?' })).toBeVisible()

@@ -49,6 +49,7 @@ test('no mouse is needed', async ({ page, yard }) => {
 
   await press('2')
   await expect(page).toHaveURL(/\/ui\/processes/)
+  await expect(page.locator(`tr[data-pid="${pid}"]`)).toBeVisible()
   await press('/')
   await page.keyboard.type(String(pid))
   await press('Escape')

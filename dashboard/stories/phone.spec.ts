@@ -14,7 +14,7 @@ test('no page scrolls sideways', async ({ desk: page, yard }) => {
   const narrow = async (where: string) => expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), where).toBeLessThanOrEqual(0)
   for (const language of ['en', 'zh-CN']) {
     await page.addInitScript((language) => localStorage.setItem('gpuyard.language', JSON.stringify(language)), language)
-    for (const [path, seen] of [['/gpu', '.gpu'], ['/gpu?gpu=0', '[role=dialog] tbody tr'], ['/processes', 'tbody tr'], ['/state', '.task'], ['/login', 'form, .gpu'], ['/nowhere', 'main']] as const) {
+    for (const [path, seen] of [['/gpu', '.gpu'], ['/gpu?gpu=0', '[role=dialog] tr[data-pid]'], ['/processes', 'tbody tr'], ['/state', '.task'], ['/login', 'form, .gpu'], ['/nowhere', 'main']] as const) {
       await page.goto(`${yard.url}${path}`)
       await expect(page.locator(seen).first()).toBeVisible()
       await narrow(`${path} in ${language}`)

@@ -1,6 +1,7 @@
 // The GPUs, live, for as long as the caller lives; and which of them tasks hold.
 import { computed, shallowRef, triggerRef, watch } from 'vue'
-import { reportOf, Traces, type GpuReport } from '@/domain/gpu'
+import { useLoaded } from '@/composables/loaded'
+import { readHistory, reportOf, SPANS, Traces, tracesOf, type GpuReport } from '@/domain/gpu'
 import { useLive } from '@/stores/live'
 import { usePreferences } from '@/stores/preferences'
 import { useRuns } from '@/stores/runs'
@@ -23,6 +24,9 @@ export function useGpus() {
     },
     preferences.rate,
   )
+  // The daemon knows what was before this page was opened, and while it was away.
+  const history = useLoaded((signal) => readHistory(SPANS[0], signal), [() => live.returns])
+  watch(history.data, (found) => found && (traces.value = tracesOf(found)))
   watch(() => preferences.rate, (rate) => live.setRate('gpu', rate))
 
   /** Indices of the GPUs that tasks of live schedulers hold. */

@@ -10,7 +10,7 @@ export type Standing = 'free' | 'held' | 'busy' | 'unknown' | 'lost' | 'unreadab
 /** `held`: indices of GPUs that tasks hold, whether or not their processes have come up. */
 export function standingOf(gpu: Gpu, held: ReadonlySet<number>): Standing {
   if (gpu.health.state !== 'ok') return gpu.health.state
-  if (gpu.processes?.length) return 'busy'
+  if (gpu.processes?.length || gpu.hidden_processes) return 'busy'
   if (held.has(gpu.index)) return 'held'
   return gpu.processes === null ? 'unknown' : 'free'
 }

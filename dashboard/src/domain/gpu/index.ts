@@ -12,6 +12,7 @@ export type Vendor = Schemas['Vendor']
 export * from './ending'
 export * from './free'
 export * from './holders'
+export * from './past'
 export * from './trace'
 
 export function readGpus(signal?: AbortSignal): Promise<GpuReport> {

@@ -67,11 +67,10 @@ export default {
     temperature: 'Temperature',
     power: 'Power',
     time: 'Time',
-    past: 'The last {length}',
+    noHistory: 'The past of this GPU could not be read',
     pastMinutes: 'Span of the chart',
     minutes: '{n} min',
     hour: '1 h',
     noPast: 'The chart begins with what comes from now on.',
-    use: 'Use this GPU',
   },
 }

@@ -118,5 +118,4 @@ export default {
   loading: 'Loading tasks…',
   emptyRun: 'This run has no tasks.',
   list: 'Schedulers, queues and tasks',
-  found: '1 task | {n} tasks',
 }

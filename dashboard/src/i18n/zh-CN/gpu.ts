@@ -67,11 +67,10 @@ export default {
     temperature: '温度',
     power: '功耗',
     time: '时间',
-    past: '最近 {length}',
+    noHistory: '无法读取这张显卡的历史',
     pastMinutes: '图表时段',
     minutes: '{n} 分钟',
     hour: '1 小时',
     noPast: '图表从现在开始记录。',
-    use: '使用这张显卡',
   },
 }

@@ -118,5 +118,4 @@ export default {
   loading: '正在加载任务…',
   emptyRun: '这次运行没有任务。',
   list: '调度器、队列与任务',
-  found: '{n} 个任务 | {n} 个任务',
 }
