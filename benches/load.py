@@ -171,7 +171,8 @@ def python_with_peers(folder):
 def measure(options, folder):
     cores = sorted(os.sched_getaffinity(0))[:2]
     cores = cores if len(cores) == 2 else cores * 2
-    binary, library = REPO / "target/release/gpuyard", REPO / "target/release/libfake_nvml.so"
+    built = REPO / "target" / options.build
+    binary, library = built / "gpuyard", built / "libfake_nvml.so"
     result = {}
     (folder / "idle").mkdir()
     host = Host(folder / "idle", library, options.gpus, 0, 0)
@@ -247,6 +248,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--check", action="store_true", help="exit 1 when what is promised is broken")
+    parser.add_argument("--build", default="release", help="folder below target/")
     parser.add_argument("--seconds", type=int, default=8, help="of each load")
     parser.add_argument("--idle", type=int, default=60, help="seconds that the idle daemon is watched")
     parser.add_argument("--connections", type=int, default=16)

@@ -87,13 +87,13 @@ living_schedulers() {
     done
 }
 
-# answers IP PORT: whether GET /api/health is answered with 200.
+# answers IP PORT: whether GET /api/health is answered with 200; a daemon that speaks HTTPS answers plain HTTP with 400.
 answers() {
     # The redirection of a failed connection prints an error that is no news here.
     (
         exec 3<>"/dev/tcp/$1/$2" || exit 1
         printf 'GET /api/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3
-        IFS= read -r -t 5 line <&3 && [[ $line == *' 200 '* ]]
+        IFS= read -r -t 5 line <&3 && [[ $line == *' 200 '* || $line == *' 400 '* ]]
     ) 2>/dev/null
 }
 
