@@ -5,18 +5,33 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 usage() {
     cat <<'TEXT'
-usage: ./test.sh [--no-install]
+usage: ./test.sh [--no-install] [--soak SECONDS | --fuzz [SECONDS]]
 
-Format, lints, licences, shell scripts, the whole test suite, doc tests, and schemathesis at the API. What is missing is installed first
-(Debian packages, cargo-nextest, cargo-deny, schemathesis), or, with --no-install, named. Exits 0 when all passed.
-The last line says: N passed, N failed, N skipped
+Format, lints, licences, shell scripts, the whole test suite, doc tests, schemathesis at the API, and stories of the dashboard. What is
+missing is installed first (Debian packages, cargo-nextest, cargo-deny, schemathesis), or, with --no-install, named. Exits 0 when all
+passed. The last line says: N passed, N failed, N skipped
+
+--soak SECONDS    only one long random life (docs/RELIABILITY.md); it prints its seed, and GPUYARD_TEST_SEED=N repeats it
+--fuzz [SECONDS]  only the fuzz targets (fuzz/), each for so long (60)
 TEXT
 }
 
-install=yes
+install=yes only=all seconds=60
 while (($#)); do
     case $1 in
     --no-install) install=no ;;
+    --soak)
+        only=soak seconds=${2:-}
+        [[ $seconds =~ ^[1-9][0-9]*$ ]] || { usage >&2 && exit 2; }
+        shift
+        ;;
+    --fuzz)
+        only=fuzz
+        if [[ ${2:-} =~ ^[1-9][0-9]*$ ]]; then
+            seconds=$2
+            shift
+        fi
+        ;;
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
     esac
@@ -100,6 +115,40 @@ PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
 cargo_tool nextest || { printf 'no cargo-nextest: cargo install --locked cargo-nextest\n' >&2 && exit 2; }
 printf 'all there\n'
 
+# --- one thing alone --------------------------------------------------------------------------------------------------
+
+# A random life of so many seconds; what it did is its last line but one.
+soak() {
+    GPUYARD_SOAK_SECONDS=$seconds cargo nextest run -p gpuyard --all-features --locked --test e2e --profile soak \
+        --no-capture soak::
+}
+
+# cargo-fuzz wants a nightly compiler for sanitizers only; without them, the flag that it needs is let through.
+fuzz() {
+    local target ok=0
+    cargo_tool fuzz || { printf 'no cargo-fuzz: cargo install --locked cargo-fuzz\n' && return 1; }
+    for target in fuzz/fuzz_targets/*.rs; do
+        target=$(basename "$target" .rs)
+        title "fuzz: $target, $seconds s"
+        # New inputs go to a folder of their own; the corpus that is kept is small and chosen.
+        mkdir -p "fuzz/target/corpus/$target"
+        if RUSTC_BOOTSTRAP=1 cargo fuzz run -s none "$target" "fuzz/target/corpus/$target" "fuzz/corpus/$target" -- \
+            -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1)) ok=1
+        fi
+    done
+    return "$ok"
+}
+
+if [[ $only != all ]]; then
+    check "$only" "$only"
+    [[ $only == fuzz ]] || { ((failed)) || passed=1; }
+    printf '\n%d passed, %d failed, 0 skipped\n' "$passed" "$failed"
+    exit $((failed > 0))
+fi
+
 # --- checks ---------------------------------------------------------------------------------------------------------
 
 deny() {
@@ -129,6 +178,7 @@ if cargo_tool deny; then
 else
     skip 'dependencies: cargo-deny could not be installed'
 fi
+check 'what is survived' scripts/reliability.py --check
 if command -v shellcheck >/dev/null; then
     check 'scripts' scripts
 else

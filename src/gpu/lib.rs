@@ -25,6 +25,16 @@ mod terminal;
 mod visible;
 mod window;
 
+#[cfg(fuzzing)]
+pub mod fuzz {
+    //! What fuzz targets reach into (fuzz/). Only there in their builds.
+
+    /// Reads a `/proc/PID/fdinfo/N`; whether it is a client.
+    pub fn fdinfo(text: &str) -> bool {
+        crate::drm::fdinfo::parse(text).is_some()
+    }
+}
+
 pub use amd::AmdSource;
 pub use ancestry::Forebear;
 pub use auto::AutoSource;

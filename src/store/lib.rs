@@ -18,6 +18,9 @@ pub mod state;
 pub mod watch;
 mod yaml;
 
+#[cfg(fuzzing)]
+pub mod fuzz;
+
 pub use error::{FieldProblem, StoreError};
 pub use folder_watch::FolderWatch;
 pub use root::Root;

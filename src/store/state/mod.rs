@@ -66,5 +66,12 @@ impl Record for Entry {
     }
 }
 
+/// How many events a journal's bytes hold, bytes of whole lines, and broken lines.
+#[cfg(fuzzing)]
+pub(crate) fn counts<E: Record>(bytes: &[u8]) -> (usize, usize, usize) {
+    let read = journal::read::<E>(bytes);
+    (read.events.len(), read.whole, read.broken.len())
+}
+
 #[cfg(test)]
 mod tests;

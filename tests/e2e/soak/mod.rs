@@ -16,7 +16,7 @@ const PAUSE: u64 = 120;
 
 fn seconds() -> u64 {
     let told = std::env::var("GPUYARD_SOAK_SECONDS").ok();
-    told.and_then(|text| text.parse().ok()).unwrap_or(45)
+    told.and_then(|text| text.parse().ok()).unwrap_or(60)
 }
 
 /// Fault R (P1, P2, P3, P4, P5, P6).
