@@ -5,7 +5,7 @@ import { block, expect, test } from './yard'
 
 const stand = new Stand()
 test.afterEach(() => stand.clear())
-test.use({ laid: { simulation: {} } })
+test.use({ laid: { gpus: '6x24GiB', simulation: {} } })
 
 test('nothing to complain about', async ({ desk: page, yard }) => {
   test.setTimeout(240_000)
@@ -26,7 +26,7 @@ test('nothing to complain about', async ({ desk: page, yard }) => {
     await look(page, LOOKS[0])
   }
   await page.goto(`${yard.url}/gpu`)
-  await expect(page.locator('.gpu')).toHaveCount(4)
+  await expect(page.locator('.gpu')).toHaveCount(6)
   await everyLook('/gpu')
   await page.locator('[data-gpu="0"]').getByRole('button', { name: 'Look into GPU 0' }).click()
   await expect(page.getByRole('dialog').locator('tr[data-pid]')).toHaveCount(1)
@@ -40,7 +40,7 @@ test('nothing to complain about', async ({ desk: page, yard }) => {
   await everyLook('/processes')
 
   await page.goto(`${yard.url}/state`)
-  await expect(page.locator('.task').first()).toBeVisible()
+  await expect(page.locator('.task').first().getByText('Running')).toBeVisible()
   await everyLook('/state')
   await page.locator('[data-config=single_0]').getByRole('button', { name: 'Stop', exact: true }).click()
   await expect(page.getByRole('alertdialog')).toBeVisible()
