@@ -47,7 +47,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tempfile", &["store"]),
     ("yaml-edit", &["store"]),
     ("yaml_serde", &["store"]),
-    ("sqlx", &["store"]),
+    ("rusqlite", &["store"]),
     // Loops.
     ("tokio", &["scheduler", "server", "app"]),
     ("anyhow", &["scheduler", "server", "app"]),

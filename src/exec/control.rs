@@ -27,3 +27,15 @@ pub fn call(socket: &Path, request: &ControlRequest, patience: Duration) -> io::
     BufReader::new(io::Read::take(stream, MOST)).read_line(&mut answer)?;
     serde_json::from_str(&answer).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
+
+/// Has a scheduler look at its tasks anew, without waiting until it has.
+///
+/// # Errors
+/// As [`call`], where nobody listens.
+pub fn poke(socket: &Path) -> io::Result<()> {
+    let mut stream = UnixStream::connect(socket)?;
+    let mut line = serde_json::to_string(&ControlRequest::TasksChanged)?;
+    line.push('\n');
+    stream.set_write_timeout(Some(Duration::from_secs(1)))?;
+    stream.write_all(line.as_bytes())
+}

@@ -12,6 +12,7 @@ pub mod kill;
 pub mod lease;
 pub mod place;
 mod proc;
+pub mod program;
 pub mod runner;
 pub mod spawn;
 mod sys;

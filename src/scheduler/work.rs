@@ -285,7 +285,7 @@ impl Scheduler {
 
     fn asked(&mut self, request: ControlRequest) -> ControlResponse {
         let event = match request {
-            ControlRequest::Ping => return ControlResponse::Done,
+            ControlRequest::Ping | ControlRequest::TasksChanged => return ControlResponse::Done,
             ControlRequest::Stop { kind } => {
                 self.stop(kind);
                 return ControlResponse::Done;

@@ -15,6 +15,7 @@ use gpuyard_store::{Root, audit::AuditLog, bindings::Bindings};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
+    adhoc::Desk,
     error::ApiError,
     gpus::{Gpus, Tasks},
     guard::access::Guard,
@@ -41,6 +42,9 @@ pub(crate) struct App {
     pub(crate) guard: Arc<Guard>,
     pub(crate) gpus: Gpus,
     pub(crate) runs: Book,
+    pub(crate) desk: Desk,
+    /// tmux, where it is installed.
+    pub(crate) tmux: Option<PathBuf>,
     pub(crate) audit: AuditLog,
     pub(crate) live: Hub,
     /// Logs, as far as they are known.

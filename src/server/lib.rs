@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod access_tests;
+mod adhoc;
 mod api;
 mod app;
 mod audit;
@@ -44,6 +45,8 @@ mod supervise;
 mod tls;
 #[cfg(test)]
 mod tls_tests;
+#[cfg(test)]
+mod tasks_tests;
 #[cfg(test)]
 mod yard;
 

@@ -157,3 +157,13 @@ pub(crate) const HELD_GPUS: Duration = Duration::from_millis(100);
 
 /// An answer about runs is given until something is new, or for so long: waits end by the clock.
 pub(crate) const HELD_RUNS: Duration = Duration::from_secs(1);
+/// Ad-hoc tasks that one page lists at most, and where nothing is said.
+pub(crate) const LISTED_TASKS: u32 = 500;
+/// See [`LISTED_TASKS`].
+pub(crate) const LISTED_TASKS_USUALLY: u32 = 50;
+
+/// Tags that a page names at most.
+pub(crate) const LISTED_TAGS: usize = 200;
+
+/// Ad-hoc tasks that one call cancels at most.
+pub(crate) const CANCELLED_TASKS: usize = 10_000;

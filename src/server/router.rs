@@ -20,6 +20,7 @@ pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
         .merge(api::live::paths())
         .merge(api::metrics::paths())
         .merge(api::settings::paths())
+        .merge(api::tasks::paths())
 }
 
 /// The whole of what is served.

@@ -22,6 +22,8 @@ use tower::ServiceExt;
 
 use crate::{
     app::{Answers, App},
+    adhoc::Desk,
+    app::App,
     gpus::Gpus,
     guard::{access::Guard, peer::Peer},
     live::Hub,
@@ -80,6 +82,8 @@ impl Yard {
             guard: Arc::new(Guard::new(&settings, UID, vec!["yard".into()], clock::now)),
             gpus: Gpus::start(reader, Seconds(3600.0), root.path().to_owned()).unwrap(),
             runs: Book::new(root.state_dir()),
+            desk: Desk::default(),
+            tmux: None,
             audit: AuditLog::open(&root.audit_log(&settings)).unwrap(),
             logs: Shelf::new(&root, &settings),
             bindings: Bindings::new(root.bindings_path()),

@@ -128,6 +128,25 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The database refused.
+    #[error("cannot {verb} database {}: {source}", path.display())]
+    Database {
+        /// What was tried: `open`, `read`, `write`.
+        verb: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// What it said.
+        source: rusqlite::Error,
+    },
+    /// SQLite's locks do not hold between machines.
+    #[error("the database {} would lie on a network file system ({kind}), where other machines can damage it: \
+             set `data-dir` in config/control_setting.yaml to a folder on a local disk", path.display())]
+    DatabaseOnNetwork {
+        /// Where it would lie.
+        path: PathBuf,
+        /// The file system.
+        kind: &'static str,
+    },
     /// The journal failed before, and only a new snapshot can mend it.
     #[error("cannot append to {}: it failed before, and a new snapshot must be written first", path.display())]
     JournalBroken {
@@ -141,6 +160,12 @@ impl StoreError {
     pub(crate) fn io(verb: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> StoreError {
         let path = path.into();
         move |source| StoreError::Io { verb, path, source }
+    }
+
+    /// For `map_err`: an error of the database with its verb and path.
+    pub(crate) fn database(verb: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(rusqlite::Error) -> StoreError {
+        let path = path.into();
+        move |source| StoreError::Database { verb, path, source }
     }
 
     /// Whether the thing is just not there.

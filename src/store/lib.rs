@@ -1,7 +1,9 @@
 //! Floor 2: everything that lies under the root folder. Files are read with limits and written atomically and durably;
-//! rules, settings and command files are loaded, checked, edited and watched; a run's state is a snapshot and a journal.
+//! rules, settings and command files are loaded, checked, edited and watched; a run's state is a snapshot and a journal;
+//! ad-hoc tasks are in SQLite.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::disallowed_methods))]
 
+pub mod adhoc;
 pub mod audit;
 pub mod bindings;
 pub mod commands;

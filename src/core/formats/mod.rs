@@ -1,4 +1,5 @@
-//! Text formats: command files, the checks of rules and settings, and our own command lines.
+//! What people write: command files, ad-hoc tasks, the checks of rules and settings, and our own command lines.
+pub mod adhoc;
 pub mod command;
 mod fields;
 mod program;

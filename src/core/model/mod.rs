@@ -1,4 +1,5 @@
 //! The nouns of gpuyard (part 1 of the specification): units, identities, GPUs, leases, rules, attempts, reasons.
+mod adhoc;
 mod attempt;
 mod field_error;
 mod gpu;
@@ -10,6 +11,7 @@ mod rules;
 mod settings;
 mod units;
 
+pub use adhoc::*;
 pub use attempt::*;
 pub use field_error::*;
 pub use gpu::*;

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Bytes, Lang};
+use super::{AdhocId, Bytes, Lang};
 
 /// Why a task waits. In JSON: `{"code": "NotEnoughMemory", "best_free": …}`; [`Reason::text`] adds the words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -54,6 +54,20 @@ pub enum Reason {
     TooBusy,
     /// The GPUs that would do have not been free for `idle_seconds` yet.
     NotIdleLongEnough,
+    /// A task before it in the line needs the same GPUs, and is not overtaken.
+    BehindEarlierTask,
+    /// It is not to start before this.
+    NotBefore {
+        /// As it was asked for.
+        until: Timestamp,
+    },
+    /// Tasks that it depends on have not completed yet.
+    WaitsForTasks {
+        /// Their numbers.
+        tasks: Vec<AdhocId>,
+    },
+    /// No scheduler is at work on it.
+    NoScheduler,
 }
 
 impl Reason {
@@ -73,6 +87,10 @@ impl Reason {
             Reason::GpusUnreadable => "GpusUnreadable",
             Reason::TooBusy => "TooBusy",
             Reason::NotIdleLongEnough => "NotIdleLongEnough",
+            Reason::BehindEarlierTask => "BehindEarlierTask",
+            Reason::NotBefore { .. } => "NotBefore",
+            Reason::WaitsForTasks { .. } => "WaitsForTasks",
+            Reason::NoScheduler => "NoScheduler",
         }
     }
 
@@ -116,6 +134,22 @@ impl Reason {
             Reason::NotIdleLongEnough => fixed(
                 "the GPUs that would do have not been free for idle_seconds yet",
                 "符合条件的显卡空闲时间尚未达到 idle_seconds",
+            ),
+            Reason::BehindEarlierTask => fixed(
+                "a task before it in the line needs the same GPUs and comes first",
+                "队列中靠前的任务需要相同的显卡，按顺序等待",
+            ),
+            Reason::NotBefore { .. } => fixed("not to start yet", "尚未到指定的开始时间"),
+            Reason::WaitsForTasks { tasks } => {
+                let ids: Vec<String> = tasks.iter().map(|id| format!("#{id}")).collect();
+                match lang {
+                    Lang::En => format!("waits for {} to complete", ids.join(", ")),
+                    Lang::Zh => format!("等待任务 {} 完成", ids.join("、")),
+                }
+            }
+            Reason::NoScheduler => fixed(
+                "the scheduler of ad-hoc tasks is not at work",
+                "临时任务的调度器没有在运行",
             ),
         }
     }

@@ -148,5 +148,6 @@ pub(super) fn new_task(task_id: TaskId, plan: &TaskPlan) -> Task {
         gate: None,
         live: None,
         removed: false,
+        extra: None,
     }
 }

@@ -32,12 +32,13 @@ impl Machine {
             _ => (None, None),
         };
         let error = failure(outcome);
+        let max_retries = task.extra.as_ref().map_or(retry.max_retries, |extra| extra.max_retries);
         let state = if live.stop_requested || *outcome == Outcome::Stopped {
             TaskState::Stopped
         } else if error.is_none() {
             task.failures_in_row = 0;
             TaskState::Completed
-        } else if task.removed || ending || task.retry_count >= retry.max_retries {
+        } else if task.removed || ending || task.retry_count >= max_retries {
             TaskState::Failed
         } else {
             task.retry_count += 1;

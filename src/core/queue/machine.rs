@@ -48,6 +48,8 @@ pub struct Machine {
     pub(super) head_reasons: HashMap<TaskId, Reason>,
     /// Queues that may still have something to do.
     open_queues: usize,
+    /// Its queues are ad-hoc tasks, which come and go: the run does not end because there are none.
+    pub(super) adhoc: bool,
 }
 
 impl Machine {
@@ -62,6 +64,7 @@ impl Machine {
             reasons: BTreeMap::new(),
             head_reasons: HashMap::new(),
             open_queues: 0,
+            adhoc: false,
         };
         machine.index_reasons();
         // At moment 0 every gate is still closed; those whose moment has come open when heads are next asked for.
@@ -125,7 +128,9 @@ impl Machine {
         match self.run.state {
             RunState::Draining if idle && self.run.pending_tasks == 0 => Some(self.final_state()),
             RunState::Stopping | RunState::Draining if idle => Some(RunState::Stopped),
-            RunState::Starting | RunState::Running if idle && self.open_queues == 0 => Some(self.final_state()),
+            RunState::Starting | RunState::Running if idle && self.open_queues == 0 && !self.adhoc => {
+                Some(self.final_state())
+            }
             _ => None,
         }
     }
@@ -456,6 +461,48 @@ impl Machine {
         }
     }
 
+    /// Adds a queue of a task that came.
+    pub(super) fn add_queue(&mut self, mut queue: Queue, now: Now) {
+        let id = queue.id;
+        for (place, task) in queue.processes.iter().enumerate() {
+            self.places.insert(task.task_id.clone(), (id, place));
+            if let Some(live) = &task.live {
+                self.attempts.insert(live.uni_id.clone(), task.task_id.clone());
+            }
+            if task.state == TaskState::Running {
+                self.running.insert((id, place));
+            }
+        }
+        for state in queue.processes.iter().map(|task| task.state).collect::<Vec<_>>() {
+            queue.count(state, 1);
+            self.run.count(state, 1);
+        }
+        queue.total_tasks = queue.processes.len() as u32;
+        self.run.total_tasks += queue.total_tasks;
+        self.run.queues.insert(id, queue);
+        self.settle(id, now);
+    }
+
+    /// Forgets a queue, whatever its tasks do.
+    pub(super) fn remove_queue(&mut self, id: QueueId) {
+        let Some(queue) = self.run.queues.remove(&id) else {
+            return;
+        };
+        if self.waiting.remove(id) {
+            self.open_queues -= 1;
+        }
+        self.run.total_tasks = self.run.total_tasks.saturating_sub(queue.total_tasks);
+        for (place, task) in queue.processes.iter().enumerate() {
+            self.run.count(task.state, -1);
+            self.places.remove(&task.task_id);
+            self.head_reasons.remove(&task.task_id);
+            self.running.remove(&(id, place));
+            if let Some(live) = &task.live {
+                self.attempts.remove(&live.uni_id);
+            }
+        }
+    }
+
     /// Derives every index and count anew, and forgets every head: [`Machine::settle_all`] finds them again.
     fn recount(&mut self) {
         self.places.clear();
@@ -582,7 +629,7 @@ fn leave(mut task: Task) -> Option<Task> {
 }
 
 /// Gives a task all its chances again.
-fn reset(task: &mut Task) {
+pub(super) fn reset(task: &mut Task) {
     task.state = TaskState::Pending;
     (task.retry_count, task.failures_in_row) = (0, 0);
     (task.gate, task.waiting_since) = (None, None);

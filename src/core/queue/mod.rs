@@ -2,6 +2,7 @@
 //!
 //! The state is a fold over [`Entry`]s, so a run is recovered by replaying its journal on its last snapshot, and every
 //! crash point can be tested without a process. Nothing here reads a clock: each entry carries the moment it happened.
+mod adhoc;
 mod align;
 mod begin;
 mod ended;
@@ -14,6 +15,7 @@ mod waiting;
 #[cfg(test)]
 mod tests;
 
+pub use adhoc::{Extra, adhoc_queue, adhoc_status, adhoc_task, again};
 pub use begin::Beginning;
 pub use event::{ClassReason, Entry, Event, QueuePlan, TaskPlan};
 pub use machine::{Effect, Machine, Refusal};

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ClassReason;
+use super::{ClassReason, Extra};
 use crate::model::{
     Bytes, GpuRef, Lang, Mode, Mono, Node, OnFailure, Owner, ProcessIdentity, QueueId, Reason, RetryConfig, RunId,
     TaskId, UniId,
@@ -200,6 +200,9 @@ pub struct Task {
     /// Its block is no longer in the command file; it runs on.
     #[serde(default)]
     pub removed: bool,
+    /// What an ad-hoc task asks for besides; it stands in the database, not in the run's own record.
+    #[serde(skip)]
+    pub extra: Option<Extra>,
 }
 
 /// One queue of a run.

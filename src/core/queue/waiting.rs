@@ -50,6 +50,13 @@ impl Waiting {
         place.open
     }
 
+    /// Forgets a queue; answers whether it was open.
+    pub(super) fn remove(&mut self, id: QueueId) -> bool {
+        let open = self.forget(id);
+        self.queues.remove(&id);
+        open
+    }
+
     pub(super) fn cursor(&self, id: QueueId) -> usize {
         self.queues.get(&id).map_or(0, |place| place.cursor)
     }

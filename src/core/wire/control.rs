@@ -22,6 +22,8 @@ pub enum StopKind {
 pub enum ControlRequest {
     /// Are you there?
     Ping,
+    /// People have made or changed ad-hoc tasks.
+    TasksChanged,
     /// End.
     Stop {
         /// How.

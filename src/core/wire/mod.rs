@@ -1,4 +1,5 @@
 //! Shapes that cross a process border: the scheduler's socket, the HTTP API.
+mod adhoc;
 mod auth;
 mod commands;
 mod control;
@@ -11,6 +12,7 @@ mod rules;
 mod scheduler;
 mod settings;
 
+pub use adhoc::*;
 pub use auth::*;
 pub use commands::*;
 pub use control::*;

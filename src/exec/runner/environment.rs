@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::{CString, OsStr, OsString},
     os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use gpuyard_core::model::AttemptSpec;
@@ -63,13 +63,7 @@ impl Environment {
 
     /// The first of these programs that `PATH` leads to.
     pub(crate) fn find(&self, programs: &[&str]) -> Option<PathBuf> {
-        let mut folders = env::split_paths(self.path()).filter(|folder| folder.is_absolute());
-        folders.find_map(|folder| {
-            programs
-                .iter()
-                .map(|name| folder.join(name))
-                .find(|path| is_program(path))
-        })
+        crate::program::find_in(self.path(), programs)
     }
 
     /// As `execve` wants it. Entries with NUL inside cannot have come from an environment, and are left out.
@@ -92,10 +86,6 @@ fn without(path: &OsStr, hidden: &[PathBuf]) -> OsString {
     let kept = env::split_paths(path).filter(|folder| !hidden.contains(folder));
     // Only a colon inside a folder's name could fail, and splitting has removed all colons.
     env::join_paths(kept).unwrap_or_else(|_| path.to_owned())
-}
-
-fn is_program(path: &Path) -> bool {
-    rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok() && path.is_file()
 }
 
 #[cfg(test)]

@@ -10,3 +10,4 @@ pub(crate) mod reference;
 pub(crate) mod rules;
 pub(crate) mod scheduler;
 pub(crate) mod settings;
+pub(crate) mod tasks;

@@ -24,6 +24,7 @@ use std::{
 use gpuyard_core::{
     model::{Lang, Now, Seconds, Snapshot},
     wire::{GpuHistory, GpuProcesses, GpuReport, KillAnswer, KillRequest, ProcessName, Role, SamplerReport},
+    wire::{GpuProcesses, GpuReport, KillAnswer, KillRequest, ProcessName, Role, SamplerReport},
 };
 use gpuyard_exec::{clock, host::HostFolder, identity};
 use gpuyard_gpu::{DetailReader, GpuReader, HostSample, HostSampler, Sampler, SamplerState, SourceError};
@@ -230,6 +231,9 @@ impl Gpus {
     /// What the sampler knows.
     pub(crate) fn state(&self) -> SamplerState {
         self.sampler.state()
+    /// The GPUs as they were read last.
+    pub(crate) fn latest(&self) -> Option<Arc<Snapshot>> {
+        self.sampler.state().latest
     }
 
     /// How sampling goes.
