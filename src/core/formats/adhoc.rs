@@ -229,12 +229,7 @@ fn is_name(text: &str) -> bool {
 /// The last line that says something: what comes before it only prepares.
 fn name_of(command: &str) -> String {
     let says = |line: &&str| !line.is_empty() && !line.starts_with('#');
-    let line = command
-        .lines()
-        .map(str::trim)
-        .filter(says)
-        .next_back()
-        .unwrap_or("task");
+    let line = command.lines().map(str::trim).rfind(says).unwrap_or("task");
     let clean: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     cut(&clean, SHORT_NAME)
 }
