@@ -37,11 +37,11 @@ pub(crate) fn schedule(context: &Context, args: &ScheduleArgs) -> Result<i32, Fa
 }
 
 fn options(context: &Context, args: &ScheduleArgs) -> Result<Options, Failure> {
-    let key = args.config.key();
+    let charge = args.charge.charge(context.lang)?;
     let root = context.root()?;
     root.prepare().map_err(Failure::unusable)?;
     let settings = context.settings(&root)?;
-    logging::scheduler(&root.scheduler_log(&settings, key), &settings.log_level).map_err(|failure| Failure {
+    logging::scheduler(&root.scheduler_log(&settings, charge), &settings.log_level).map_err(|failure| Failure {
         exit: Exit::Unusable,
         ..failure
     })?;
@@ -58,7 +58,7 @@ fn options(context: &Context, args: &ScheduleArgs) -> Result<Options, Failure> {
     Ok(Options {
         root,
         host,
-        config: key,
+        charge,
         start,
         announce: args.announce,
         source,

@@ -85,6 +85,13 @@ pub(crate) fn write_spec(folder: &Path, spec: &AttemptSpec) -> Result<(), ExecEr
     done.map_err(ExecError::io("write", "attempt", path))
 }
 
+/// Writes what a shell is to read, not synced; answers where.
+pub(crate) fn write_script(folder: &Path, name: &str, text: &str) -> Result<PathBuf, ExecError> {
+    let path = folder.join(name);
+    put(folder, name, text.as_bytes()).map_err(ExecError::io("write", "script", path.clone()))?;
+    Ok(path)
+}
+
 /// Writes `start.json`, not synced. Torn, it says that the command was not let go, which is true.
 pub(crate) fn write_start(folder: &Path, record: &StartRecord) -> Result<(), ExecError> {
     fault::step_at("start-write")

@@ -17,6 +17,7 @@ pub mod runner;
 pub mod spawn;
 mod sys;
 pub mod usage;
+pub mod terminal;
 
 pub use error::ExecError;
 

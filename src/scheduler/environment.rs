@@ -1,7 +1,7 @@
 //! What a task finds in its environment (SPEC 6).
 use std::{collections::BTreeMap, path::PathBuf};
 
-use gpuyard_core::model::{ConfigKey, GpuRef, QueueId, UniId, Vendor};
+use gpuyard_core::model::{AdhocId, ConfigKey, GpuRef, QueueId, UniId, Vendor};
 
 /// Variables that are never handed to a task: they could open the daemon's door.
 pub(crate) const SECRET_VARIABLES: [&str; 2] = ["GPUYARD_SECRET", "GPUYARD_TOKEN"];
@@ -19,8 +19,10 @@ pub(crate) struct Card {
 
 /// One attempt's place in the world, as its environment tells it.
 pub(crate) struct Place<'a> {
-    pub(crate) config: ConfigKey,
-    pub(crate) queue: QueueId,
+    /// Command file and queue; `None` for an ad-hoc task.
+    pub(crate) config: Option<(ConfigKey, QueueId)>,
+    /// The number of an ad-hoc task.
+    pub(crate) adhoc: Option<AdhocId>,
     pub(crate) process_index: u32,
     pub(crate) attempt: u32,
     pub(crate) uni_id: &'a UniId,
@@ -55,9 +57,6 @@ pub(crate) fn variables(place: &Place<'_>, rules: &BTreeMap<String, String>) -> 
     }
     let all: Vec<String> = place.gpus.iter().map(|card| card.gpu.index.to_string()).collect();
     for (name, value) in [
-        ("GPUYARD_MODE", place.config.mode.to_string()),
-        ("GPUYARD_CONFIG_INDEX", place.config.index.to_string()),
-        ("GPUYARD_QUEUE", place.queue.to_string()),
         ("GPUYARD_PROCESS", place.process_index.to_string()),
         ("GPUYARD_ATTEMPT", place.attempt.to_string()),
         ("GPUYARD_GPUS", all.join(",")),
@@ -65,6 +64,15 @@ pub(crate) fn variables(place: &Place<'_>, rules: &BTreeMap<String, String>) -> 
         ("GPUYARD_LOG", place.log_path.display().to_string()),
     ] {
         set.insert(name.into(), value);
+    }
+    if let Some((config, queue)) = place.config {
+        set.insert("GPUYARD_MODE".into(), config.mode.to_string());
+        set.insert("GPUYARD_CONFIG_INDEX".into(), config.index.to_string());
+        set.insert("GPUYARD_QUEUE".into(), queue.to_string());
+    }
+    if let Some(id) = place.adhoc {
+        set.insert("GPUYARD_TASK".into(), id.to_string());
+        set.entry("TERM".into()).or_insert_with(|| "xterm-256color".into());
     }
     set
 }
@@ -113,11 +121,14 @@ mod tests {
         let uni_id = UniId("k".into());
         let set_for = |gpus: &[Card]| {
             let place = Place {
-                config: ConfigKey {
-                    mode: Mode::Single,
-                    index: 0,
-                },
-                queue: QueueId(7),
+                config: Some((
+                    ConfigKey {
+                        mode: Mode::Single,
+                        index: 0,
+                    },
+                    QueueId(7),
+                )),
+                adhoc: None,
                 process_index: 0,
                 attempt: 1,
                 uni_id: &uni_id,
@@ -160,11 +171,14 @@ mod tests {
         let gpus = [card(3, Vendor::Nvidia), card(1, Vendor::Nvidia), card(0, Vendor::Amd)];
         let uni_id = UniId("k".into());
         let place = Place {
-            config: ConfigKey {
-                mode: Mode::Multi,
-                index: 2,
-            },
-            queue: QueueId(7),
+            config: Some((
+                ConfigKey {
+                    mode: Mode::Multi,
+                    index: 2,
+                },
+                QueueId(7),
+            )),
+            adhoc: None,
             process_index: 1,
             attempt: 4,
             uni_id: &uni_id,

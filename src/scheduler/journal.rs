@@ -9,14 +9,24 @@ use gpuyard_store::{
     state::{self, StateStore},
 };
 
+use crate::rows::Rows;
+
 type Store = StateStore<Run, Entry>;
 
-/// A run's machine and the store that it is written to.
+/// A run's machine and where it is written to.
 pub(crate) struct Journal {
     machine: Machine,
-    store: Store,
+    keeper: Keeper,
     /// Something was applied that is not on disk; the next snapshot carries it there.
     behind: bool,
+}
+
+/// Where a run is written to.
+enum Keeper {
+    /// A command file's: a snapshot and a journal.
+    File(Box<Store>),
+    /// Of ad-hoc tasks: rows of the database.
+    Rows(Rows),
 }
 
 impl Journal {
@@ -27,7 +37,7 @@ impl Journal {
         machine.set_generation(run.generation);
         Ok(Journal {
             machine,
-            store,
+            keeper: Keeper::File(Box::new(store)),
             behind: false,
         })
     }
@@ -38,15 +48,25 @@ impl Journal {
         for finding in &loaded.findings {
             tracing::warn!("{finding}");
         }
+        let broken = store.is_broken();
         let mut journal = Journal {
             machine: replay(loaded.snapshot, &loaded.events),
-            store,
+            keeper: Keeper::File(Box::new(store)),
             behind: false,
         };
-        if journal.store.is_broken() {
+        if broken {
             journal.save()?;
         }
         Ok(journal)
+    }
+
+    /// Goes on with the ad-hoc tasks of a database.
+    pub(crate) fn of_rows(machine: Machine, rows: Rows) -> Journal {
+        Journal {
+            machine,
+            keeper: Keeper::Rows(rows),
+            behind: false,
+        }
     }
 
     pub(crate) fn machine(&self) -> &Machine {
@@ -57,6 +77,14 @@ impl Journal {
         &mut self.machine
     }
 
+    /// The rows that the run is kept in, where it is one of ad-hoc tasks.
+    pub(crate) fn rows_mut(&mut self) -> Option<&mut Rows> {
+        match &mut self.keeper {
+            Keeper::Rows(rows) => Some(rows),
+            Keeper::File(_) => None,
+        }
+    }
+
     /// Whether something is not on disk that should be.
     pub(crate) fn is_behind(&self) -> bool {
         self.behind
@@ -65,13 +93,22 @@ impl Journal {
     /// What has happened, and can be told again from records and locks: it holds whether or not it could be written.
     pub(crate) fn record(&mut self, event: Event) -> Vec<Effect> {
         let entry = self.entry(event);
-        if let Err(error) = self.store.append(&entry, false) {
-            if !self.behind {
-                tracing::error!(%error, "the journal cannot be written; trying again");
+        match &mut self.keeper {
+            Keeper::File(store) => {
+                if let Err(error) = store.append(&entry, false) {
+                    if !self.behind {
+                        tracing::error!(%error, "the journal cannot be written; trying again");
+                    }
+                    self.behind = true;
+                }
+                self.machine.apply(&entry)
             }
-            self.behind = true;
+            Keeper::Rows(rows) => {
+                let effects = self.machine.apply(&entry);
+                rows.note(&entry.event, &self.machine);
+                effects
+            }
         }
-        self.machine.apply(&entry)
     }
 
     /// What is about to be done, or was promised to somebody: it holds only once it is on disk.
@@ -80,8 +117,32 @@ impl Journal {
             self.save()?;
         }
         let entry = self.entry(event);
-        self.store.append(&entry, true).inspect_err(|_| self.behind = true)?;
-        Ok(self.machine.apply(&entry))
+        match &mut self.keeper {
+            Keeper::File(store) => {
+                store.append(&entry, true).inspect_err(|_| self.behind = true)?;
+                Ok(self.machine.apply(&entry))
+            }
+            Keeper::Rows(_) => self.record_in_row(entry),
+        }
+    }
+
+    /// The row is made of the task as it is after the event; where it cannot be written, the event is taken back.
+    fn record_in_row(&mut self, entry: Entry) -> anyhow::Result<Vec<Effect>> {
+        let Event::Placed { task_id, .. } = &entry.event else {
+            // People's words on ad-hoc tasks stand in the database before they come here.
+            return Ok(self.record(entry.event));
+        };
+        let task_id = task_id.clone();
+        let effects = self.machine.apply(&entry);
+        let written = match (&mut self.keeper, self.machine.task(&task_id)) {
+            (Keeper::Rows(rows), Some(task)) => rows.intend(task),
+            _ => Err(anyhow::anyhow!("task {task_id} is gone")),
+        };
+        if let Err(error) = written {
+            self.record(Event::NotLaunched { task_id });
+            return Err(error);
+        }
+        Ok(effects)
     }
 
     fn entry(&self, event: Event) -> Entry {
@@ -92,27 +153,39 @@ impl Journal {
         }
     }
 
-    /// Rewrites the snapshot if that is due.
+    /// Rewrites the snapshot if that is due; rows are written at once.
     pub(crate) fn save_if_due(&mut self) {
-        if self.store.snapshot_due(clock::now().mono)
-            && let Err(error) = self.save()
-        {
+        let due = match &self.keeper {
+            Keeper::File(store) => store.snapshot_due(clock::now().mono),
+            Keeper::Rows(rows) => rows.is_behind(),
+        };
+        if due && let Err(error) = self.save() {
+            if !self.behind {
+                tracing::error!(%error, "the state cannot be written; trying again");
+            }
             self.behind = true;
-            tracing::error!(%error, "the state cannot be written; trying again");
         }
     }
 
     /// When a snapshot is due.
     pub(crate) fn next_save(&self) -> Option<Mono> {
-        self.store.snapshot_at(clock::now().mono)
+        match &self.keeper {
+            Keeper::File(store) => store.snapshot_at(clock::now().mono),
+            Keeper::Rows(_) => None,
+        }
     }
 
-    /// Rewrites the snapshot now.
+    /// Rewrites the snapshot, or the rows that are behind, now.
     pub(crate) fn save(&mut self) -> Result<(), StoreError> {
-        let now = clock::now();
-        let mut run = self.machine.shown(Lang::En, now);
-        self.store.write_snapshot(&mut run, now.mono)?;
-        self.machine.set_generation(run.generation);
+        match &mut self.keeper {
+            Keeper::File(store) => {
+                let now = clock::now();
+                let mut run = self.machine.shown(Lang::En, now);
+                store.write_snapshot(&mut run, now.mono)?;
+                self.machine.set_generation(run.generation);
+            }
+            Keeper::Rows(rows) => rows.save(&mut self.machine)?,
+        }
         self.behind = false;
         Ok(())
     }

@@ -2,12 +2,14 @@
 pub mod conda;
 mod control;
 mod environment;
+mod feed;
 mod journal;
 mod observe;
 mod open;
 mod options;
 mod place;
 mod reload;
+mod rows;
 mod work;
 
 use std::io::Write;

@@ -1,7 +1,7 @@
 //! What a scheduler is started with.
 use std::path::PathBuf;
 
-use gpuyard_core::model::ConfigKey;
+use gpuyard_core::model::Charge;
 use gpuyard_exec::host::HostFolder;
 use gpuyard_gpu::GpuSource;
 use gpuyard_store::Root;
@@ -23,8 +23,8 @@ pub struct Options {
     pub root: Root,
     /// Leases and sockets.
     pub host: HostFolder,
-    /// Which command file.
-    pub config: ConfigKey,
+    /// Which command file, or the ad-hoc tasks.
+    pub charge: Charge,
     /// Which run.
     pub start: Start,
     /// Tell on stdout, in one JSON line, that the first state is on disk, or why there is none.

@@ -1,14 +1,14 @@
 //! From a decision to running attempts: lease, intent, launch, in this order.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use gpuyard_core::{
     model::{AttemptSpec, Claim, Gpu, Lease, Outcome, Reason, Snapshot, TaskId, UniId, Vendor},
     policy::{LeaseView, Placement, Plan, Request, decide},
-    queue::{ClassReason, Event},
+    queue::{ClassReason, Demand, Event},
 };
 use gpuyard_exec::{clock, executor::Executor, identity, lease::TakeError};
 
-use crate::{conda, environment, observe, work::Scheduler};
+use crate::{conda, environment, observe, rows, work::Scheduler};
 
 /// Heads of one kind that a decision is asked about at once, besides as many as there are GPUs.
 const MORE_HEADS: usize = 4;
@@ -56,10 +56,7 @@ impl Scheduler {
                 now: now.mono,
             });
             if !self.apply(&plan, &snapshot) {
-                let kinds = heads
-                    .iter()
-                    .map(|head| (&head.task, (head.gpu_count, head.memory)))
-                    .collect();
+                let kinds = heads.iter().map(|head| (&head.task, Demand::of_head(head))).collect();
                 return self.explain(&plan, &kinds);
             }
         }
@@ -98,7 +95,7 @@ impl Scheduler {
             uni_id: uni_id.clone(),
             run_id: run_id.clone(),
             task_id: task.task_id.clone(),
-            config: Some(self.config),
+            config: self.config,
             root: self.root.path().display().to_string(),
             node: node.clone(),
             owner: owner.clone(),
@@ -127,6 +124,13 @@ impl Scheduler {
             gpus: placement.gpus.clone(),
         };
         if let Err(error) = self.record_synced(intent) {
+            if self.journal.rows_mut().is_some_and(|rows| !rows.touched.is_empty()) {
+                // Somebody changed or cancelled it: the lease is given back, and the next decision knows.
+                tracing::info!(task_id = %task.task_id, "{error:#}");
+                drop(held);
+                self.take_in();
+                return Placed::Void;
+            }
             self.trouble(
                 "journal",
                 Some(format!(
@@ -149,15 +153,24 @@ impl Scheduler {
                 }
             })
             .collect();
+        let asked = rows::number(&task.task_id)
+            .and_then(|id| self.feed.as_ref()?.specs.get(&id))
+            .cloned();
+        let mut environment_of_task = self.rules.environment.clone();
+        environment_of_task.extend(asked.iter().flat_map(|asked| asked.environment.clone()));
+        let work_dir = asked
+            .as_ref()
+            .and_then(|asked| asked.work_dir.as_ref())
+            .map_or_else(|| self.work_dir.clone(), Into::into);
         let wants_conda = task.commands.iter().any(|command| conda::is_wanted(command));
-        let work_dir = self.work_dir.display().to_string();
+        let shown_dir = work_dir.display().to_string();
         let spec = AttemptSpec {
             version: 1,
             uni_id: uni_id.clone(),
             run_id,
             task_id: task.task_id.clone(),
-            config: Some(self.config),
-            queue: Some(queue),
+            config: self.config,
+            queue: self.config.map(|_| queue),
             process_index: task.index,
             attempt,
             node,
@@ -167,27 +180,31 @@ impl Scheduler {
             commands: task
                 .commands
                 .iter()
-                .map(|command| gpuyard_core::formats::command::substitute(command, &work_dir, uni_id.as_str()))
+                .map(|command| gpuyard_core::formats::command::substitute(command, &shown_dir, uni_id.as_str()))
                 .collect(),
-            work_dir: self.work_dir.clone(),
+            work_dir,
             conda_sh: if wants_conda { self.conda_sh.clone() } else { None },
             environment: environment::variables(
                 &environment::Place {
-                    config: self.config,
-                    queue,
+                    config: self.config.map(|config| (config, queue)),
+                    adhoc: asked.as_ref().and_then(|_| rows::number(&task.task_id)),
                     process_index: task.index,
                     attempt,
                     uni_id: &uni_id,
                     gpus: &cards,
                     log_path: &log_path,
                 },
-                &self.rules.environment,
+                &environment_of_task,
             ),
             unset: environment::unset(&cards),
             hide_from_path: environment::hidden_from_path(self.root.path()),
             log_path,
-            task_timeout: self.rules.task_timeout,
+            task_timeout: asked
+                .as_ref()
+                .and_then(|asked| asked.timeout)
+                .or(self.rules.task_timeout),
             stop_grace: self.rules.stop_grace,
+            terminal: asked.is_some(),
             first_command: 0,
         };
         let indices: Vec<u32> = placement.gpus.iter().map(|gpu| gpu.index).collect();
@@ -215,24 +232,21 @@ impl Scheduler {
     }
 
     /// Writes down why those who wait do, if it is not what was said before.
-    fn explain(&mut self, plan: &Plan, kinds: &std::collections::HashMap<&TaskId, (u32, gpuyard_core::model::Bytes)>) {
+    fn explain(&mut self, plan: &Plan, kinds: &HashMap<&TaskId, Demand>) {
         let mut classes: Vec<ClassReason> = Vec::new();
         let mut heads: Vec<(TaskId, Reason)> = Vec::new();
+        let mut told: BTreeMap<&Demand, &Reason> = BTreeMap::new();
         // The last of a kind stands for those of it that the decision was not asked about.
         for (task, reason) in plan.wait.iter().rev() {
-            let Some(&(gpu_count, memory)) = kinds.get(task) else {
+            let Some(demand) = kinds.get(task) else {
                 continue;
             };
-            match classes
-                .iter()
-                .find(|class| (class.gpu_count, class.memory) == (gpu_count, memory))
-            {
-                None => classes.push(ClassReason {
-                    gpu_count,
-                    memory,
-                    reason: reason.clone(),
-                }),
-                Some(class) if class.reason != *reason => heads.push((task.clone(), reason.clone())),
+            match told.get(demand) {
+                None => {
+                    told.insert(demand, reason);
+                    classes.push(demand.clone().because(reason.clone()));
+                }
+                Some(said) if *said != reason => heads.push((task.clone(), reason.clone())),
                 Some(_) => {}
             }
         }
@@ -251,14 +265,10 @@ impl Scheduler {
         self.trouble("gpus", Some(format!("the GPUs cannot be read: {error}")));
         let now = clock::now();
         let heads = self.journal.machine_mut().heads(now, 1);
-        let kinds: BTreeSet<_> = heads.iter().map(|head| (head.gpu_count, head.memory)).collect();
+        let kinds: BTreeSet<_> = heads.iter().map(Demand::of_head).collect();
         let classes = kinds
             .into_iter()
-            .map(|(gpu_count, memory)| ClassReason {
-                gpu_count,
-                memory,
-                reason: Reason::GpusUnreadable,
-            })
+            .map(|demand| demand.because(Reason::GpusUnreadable))
             .collect();
         self.say(classes, Vec::new(), Vec::new());
     }

@@ -52,7 +52,8 @@ impl Scheduler {
     }
 
     fn read_command_file(&mut self) {
-        match gpuyard_store::commands::load(&self.command_path, self.config.mode) {
+        let Some(config) = self.config else { return };
+        match gpuyard_store::commands::load(&self.command_path, config.mode) {
             Ok(loaded) => {
                 self.command_seen = Some(loaded.version.clone());
                 self.trouble("command file", None);
@@ -71,7 +72,8 @@ impl Scheduler {
     /// Whether the command file is another one than was read, and will be told of once it has stood still: a run that
     /// has nothing else to do waits for it, within bounds, for it may be about more work.
     pub(crate) fn is_being_edited(&mut self) -> bool {
-        let goes_on = !self.detached && matches!(self.journal.machine().run().state, RunState::Running);
+        let goes_on =
+            self.config.is_some() && !self.detached && matches!(self.journal.machine().run().state, RunState::Running);
         let edited = goes_on && gpuyard_store::commands::version(&self.command_path) != self.command_seen;
         let now = clock::now().mono;
         self.lingers = edited.then(|| self.lingers.unwrap_or_else(|| now.plus_millis(LINGER)));

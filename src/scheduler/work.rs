@@ -35,7 +35,10 @@ const AT_LEAST: u64 = 3_600_000;
 pub(crate) struct Scheduler {
     pub(crate) root: Root,
     pub(crate) host: HostFolder,
-    pub(crate) config: ConfigKey,
+    /// Its command file; `None` for the ad-hoc tasks.
+    pub(crate) config: Option<ConfigKey>,
+    /// The ad-hoc tasks, where it works on those.
+    pub(crate) feed: Option<crate::feed::Feed>,
     pub(crate) rules: Rules,
     pub(crate) rules_path: PathBuf,
     pub(crate) command_path: PathBuf,
@@ -105,6 +108,9 @@ impl Scheduler {
     pub(crate) async fn work(&mut self, mut senses: Senses) -> anyhow::Result<i32> {
         loop {
             self.collect();
+            // What ended is written first: others may have waited for it.
+            self.keep_rows();
+            self.take_in();
             self.act();
             self.journal.save_if_due();
             if let Some(code) = self.finish() {
@@ -123,8 +129,8 @@ impl Scheduler {
                     // A caller that has gone needs no answer.
                     let _ = answer.send(self.asked(request));
                 }
-                _ = senses.terminate.recv() => self.stop(StopKind::Stop),
-                _ = senses.interrupt.recv() => self.stop(StopKind::Stop),
+                _ = senses.terminate.recv() => self.stop(self.on_signal()),
+                _ = senses.interrupt.recv() => self.stop(self.on_signal()),
                 () = tokio::time::sleep(wake) => {}
             }
         }
@@ -188,6 +194,22 @@ impl Scheduler {
         }
     }
 
+    /// What a signal means: the end of a command file's run, and no more than our own where people's tasks come and go.
+    fn on_signal(&self) -> StopKind {
+        if self.feed.is_some() {
+            StopKind::Detach
+        } else {
+            StopKind::Stop
+        }
+    }
+
+    /// Writes rows that are behind.
+    fn keep_rows(&mut self) {
+        if self.feed.is_some() {
+            self.journal.save_if_due();
+        }
+    }
+
     /// Looks and decides, if something may start or it is time to look.
     fn act(&mut self) {
         let now = clock::now();
@@ -233,6 +255,7 @@ impl Scheduler {
             self.executor.next_deadline(),
             self.journal.next_save(),
             self.lingers,
+            self.next_moment().map(|left| now.mono.plus_millis(left)),
             Some(now.mono.plus_millis(AT_LEAST)),
         ];
         let first = wake.into_iter().flatten().min().unwrap_or(now.mono);
@@ -255,6 +278,7 @@ impl Scheduler {
             return None;
         }
         self.record(Event::Closed { state });
+        self.say_ended(state);
         if let Err(error) = self.journal.save() {
             // Nothing is lost: whoever starts next replays what was written and reads the exit records.
             tracing::error!(error = %error, "the end of the run could not be written");
@@ -265,6 +289,15 @@ impl Scheduler {
             RunState::Failed => exit::FAILED,
             _ => exit::STOPPED,
         })
+    }
+
+    /// Lets the daemon know that the scheduler of ad-hoc tasks was told to end: it is not started again by itself.
+    fn say_ended(&mut self, state: RunState) {
+        if let Some(rows) = self.journal.rows_mut()
+            && let Err(error) = rows.tasks.set_fact("ended", Some(&format!("{state:?}")))
+        {
+            tracing::error!(%error, "the end could not be written down");
+        }
     }
 
     fn stop(&mut self, kind: StopKind) {
@@ -285,7 +318,13 @@ impl Scheduler {
 
     fn asked(&mut self, request: ControlRequest) -> ControlResponse {
         let event = match request {
-            ControlRequest::Ping | ControlRequest::TasksChanged => return ControlResponse::Done,
+            ControlRequest::Ping => return ControlResponse::Done,
+            ControlRequest::TasksChanged => {
+                if let Some(feed) = &mut self.feed {
+                    feed.poked = true;
+                }
+                return ControlResponse::Done;
+            }
             ControlRequest::Stop { kind } => {
                 self.stop(kind);
                 return ControlResponse::Done;

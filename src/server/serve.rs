@@ -26,6 +26,7 @@ use crate::{
     app::{Answers, App},
     connection::{self, Door},
     adhoc::Desk,
+    adhoc::{self, Desk},
     app::App,
     connection,
     gpus::Gpus,
@@ -167,6 +168,8 @@ async fn live(options: Options) -> Result<(), StartError> {
     let _settings = FileWatch::new([app.root.settings_path()], move |_| theirs.settings_changed())?;
     // What was changed between the reading and the watch.
     app.settings_changed();
+    let tasks = tokio::spawn(adhoc::keep(Arc::clone(&app), ended.clone()));
+    let terminals = tokio::spawn(adhoc::show_terminals(Arc::clone(&app), ended.clone()));
     let supervisor = tokio::spawn(Supervisor::new(Arc::clone(&app), heard, changed).work(ended.clone()));
     let listener = tokio::net::TcpListener::from_std(listener).map_err(system("listen"))?;
     let serving = tokio::spawn(connection::serve(
@@ -204,6 +207,7 @@ async fn live(options: Options) -> Result<(), StartError> {
     tracing::info!("the daemon ends; schedulers and their tasks go on");
     end.send_replace(true);
     for task in [serving, supervisor, bindings] {
+    for task in [serving, supervisor, tasks, terminals] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a part of the daemon failed");
         }

@@ -1,7 +1,7 @@
 //! The root folder, and where each thing lies below it. No other file knows these names.
 use std::path::{Path, PathBuf};
 
-use gpuyard_core::model::{ConfigKey, Mode, Rules, RunId, Settings, TaskId};
+use gpuyard_core::model::{Charge, ConfigKey, Mode, Rules, RunId, Settings, TaskId};
 
 use crate::{StoreError, file};
 
@@ -83,9 +83,9 @@ impl Root {
         self.log_dir(settings).join("audit.log")
     }
 
-    /// A scheduler's own log: `scheduler_{mode}_{index}.log`.
-    pub fn scheduler_log(&self, settings: &Settings, key: ConfigKey) -> PathBuf {
-        self.log_dir(settings).join(format!("scheduler_{key}.log"))
+    /// A scheduler's own log: `scheduler_{mode}_{index}.log`, `scheduler_tasks.log`.
+    pub fn scheduler_log(&self, settings: &Settings, charge: impl Into<Charge>) -> PathBuf {
+        self.log_dir(settings).join(format!("scheduler_{}.log", charge.into()))
     }
 
     /// `logs/state/`.

@@ -11,6 +11,7 @@ Exit codes:
   3    another scheduler or daemon holds the place
   4    there is no such run, task or log, or nothing runs
   130  stopped
+  wait, attach: the task's own exit code, 128 + n if signal n killed it, 130 if it was cancelled
   logs --exit-code: the task's own exit code, or 128 + n if signal n killed it
 
 Environment:
@@ -24,6 +25,7 @@ const EXIT_CODES_ZH: &str = "\
   3    已有其他调度器或守护进程占用
   4    没有这样的运行、任务或日志，或没有正在运行的
   130  已停止
+  wait、attach：任务自身的退出码；被信号 n 结束时为 128 + n，被取消时为 130
   logs --exit-code：任务自身的退出码；被信号 n 结束时为 128 + n
 
 环境变量：
@@ -31,6 +33,100 @@ const EXIT_CODES_ZH: &str = "\
 
 /// English → Chinese, as clap has the English (without a full stop at the end).
 const ZH: &[(&str, &str)] = &[
+    (
+        "Run the scheduler of one command file, or of the ad-hoc tasks, in the foreground",
+        "在前台运行一个配置或临时任务的调度器",
+    ),
+    (
+        "Queue an ad-hoc task, or a sweep, and print its number",
+        "提交一个临时任务或一组参数扫描，并打印编号",
+    ),
+    ("List the ad-hoc tasks, newest first", "列出临时任务，新的在前"),
+    ("Show one ad-hoc task", "显示一个临时任务"),
+    (
+        "Cancel ad-hoc tasks: what waits at once, what runs by ending it",
+        "取消临时任务：排队的立即取消，运行中的将被结束",
+    ),
+    (
+        "Let an ad-hoc task that is over run again",
+        "让已结束的临时任务重新运行",
+    ),
+    (
+        "Queue the same ad-hoc task once more, and print its number",
+        "再提交一个相同的临时任务，并打印编号",
+    ),
+    (
+        "Wait for the end of an ad-hoc task, and exit as it did",
+        "等待临时任务结束，并以其退出码退出",
+    ),
+    (
+        "Look at the terminal of a running ad-hoc task, and type on it",
+        "查看运行中临时任务的终端，并可输入",
+    ),
+    ("GPUs at once", "同时使用的显卡数"),
+    (
+        "GPU model, or a part of its name (default: any)",
+        "显卡型号或其名称的一部分（默认：任意）",
+    ),
+    (
+        "GiB on each GPU (default: each GPU must be empty)",
+        "每张卡所需显存（GiB；默认：需要空闲的整卡）",
+    ),
+    (
+        "Start once this task has completed (may be given several times)",
+        "该任务完成后才开始（可多次指定）",
+    ),
+    (
+        "A name for people (default: the last line of the command)",
+        "名称（默认：命令的最后一行）",
+    ),
+    ("The higher, the sooner", "数值越大越先运行"),
+    (
+        "Where it runs (default: the current folder)",
+        "运行目录（默认：当前目录）",
+    ),
+    (
+        "A variable of its environment (may be given several times)",
+        "环境变量（可多次指定）",
+    ),
+    ("End it after so many seconds", "超过此秒数后结束任务"),
+    ("Further tries after a failure", "失败后的重试次数"),
+    (
+        "Do not start before this moment, as in 2026-01-31T22:00:00+08:00",
+        "不早于此时刻开始，例如 2026-01-31T22:00:00+08:00",
+    ),
+    (
+        "A word to find it by (may be given several times)",
+        "用于查找的标签（可多次指定）",
+    ),
+    (
+        "A sweep: {NAME} in the command becomes each of the values, which have commas between (may be given several times)",
+        "参数扫描：命令中的 {NAME} 依次替换为以逗号分隔的各个取值（可多次指定）",
+    ),
+    (
+        "The script is in this file; - is standard input",
+        "脚本所在文件；- 表示标准输入",
+    ),
+    (
+        "The command and its arguments; several words are quoted for the shell, one alone is taken as a line of shell",
+        "命令及其参数；多个词会为 shell 加上引号，只有一个词时视为一行 shell 命令",
+    ),
+    (
+        "Only those that are queued, running, completed, failed or cancelled (may be given several times)",
+        "只列出 queued、running、completed、failed 或 cancelled 的任务（可多次指定）",
+    ),
+    (
+        "Only those with this in their name, command, tags or maker",
+        "只列出名称、命令、标签或创建者中含有此文字的任务",
+    ),
+    ("Only those with this tag", "只列出带此标签的任务"),
+    ("So many at most", "最多列出的数量"),
+    ("The task's number", "任务编号"),
+    ("The tasks' numbers", "任务编号"),
+    (
+        "The key that lets go of the terminal: ctrl- and a letter or one of ]\\^_",
+        "离开终端的按键：ctrl- 加一个字母或 ]\\^_ 之一",
+    ),
     (
         "A config-driven, multi-queue GPU scheduler for the GPU servers that a lab shares",
         "面向实验室共享 GPU 服务器的、由配置驱动的多队列 GPU 调度器",
@@ -52,8 +148,8 @@ const ZH: &[(&str, &str)] = &[
         "在前台运行守护进程：API、调度器的监管",
     ),
     (
-        "Run one command file's scheduler in the foreground",
-        "在前台运行一个配置的调度器",
+        "`single`, `multi`, or `tasks` for the ad-hoc tasks",
+        "`single`、`multi`，或表示临时任务的 `tasks`",
     ),
     (
         "Show the GPUs: memory, load, and who holds them",

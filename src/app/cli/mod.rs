@@ -1,4 +1,5 @@
 //! The command line as clap reads it: verbs, their arguments, and what their exit codes mean.
+mod adhoc;
 mod help;
 mod processes;
 mod target;
@@ -9,9 +10,12 @@ use clap::{
     Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
     builder::{OsStringValueParser, TypedValueParser},
 };
-use gpuyard_core::model::{ConfigKey, Lang, Mode};
+use gpuyard_core::model::{Charge, ConfigKey, Lang, Mode};
 
 pub(crate) use processes::{KillArgs, PsArgs};
+use crate::failure::{Exit, Failure};
+
+pub(crate) use adhoc::{AttachArgs, CancelArgs, OneArgs, Pair, SubmitArgs, TasksArgs, WaitArgs};
 pub(crate) use target::{Target, TargetArgs};
 
 /// A config-driven, multi-queue GPU scheduler for the GPU servers that a lab shares.
@@ -46,7 +50,7 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Run the daemon in the foreground: API, supervision of schedulers
     Serve,
-    /// Run one command file's scheduler in the foreground
+    /// Run the scheduler of one command file, or of the ad-hoc tasks, in the foreground
     Schedule(ScheduleArgs),
     /// Show the GPUs: memory, load, and who holds them
     Gpus(GpusArgs),
@@ -64,6 +68,22 @@ pub(crate) enum Verb {
     Why(WhyArgs),
     /// Print the log of a task, or of a scheduler
     Logs(LogsArgs),
+    /// Queue an ad-hoc task, or a sweep, and print its number
+    Submit(Box<SubmitArgs>),
+    /// List the ad-hoc tasks, newest first
+    Tasks(TasksArgs),
+    /// Show one ad-hoc task
+    Task(OneArgs),
+    /// Cancel ad-hoc tasks: what waits at once, what runs by ending it
+    Cancel(CancelArgs),
+    /// Let an ad-hoc task that is over run again
+    Retry(OneArgs),
+    /// Queue the same ad-hoc task once more, and print its number
+    Clone(OneArgs),
+    /// Wait for the end of an ad-hoc task, and exit as it did
+    Wait(WaitArgs),
+    /// Look at the terminal of a running ad-hoc task, and type on it
+    Attach(AttachArgs),
     /// Look over config, command files, drivers, conda, ports and permissions, and say how to mend what is wrong
     Check(CheckArgs),
     /// Print a completion script for a shell
@@ -90,11 +110,48 @@ impl ConfigArgs {
     }
 }
 
+/// One command file, or the ad-hoc tasks.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ChargeArgs {
+    /// `single`, `multi`, or `tasks` for the ad-hoc tasks
+    #[arg(value_name = "MODE")]
+    mode: String,
+    /// The command file's index, from 0
+    #[arg(value_name = "INDEX")]
+    index: Option<u32>,
+}
+
+impl ChargeArgs {
+    /// What is meant.
+    pub(crate) fn charge(&self, lang: Lang) -> Result<Charge, Failure> {
+        let said = |en: String, zh: String| Failure::new(Exit::Unusable, lang.pick(&en, &zh));
+        match (self.mode.as_str(), self.index) {
+            (Charge::TASKS, None) => Ok(Charge::Tasks),
+            (Charge::TASKS, Some(_)) => Err(said("`tasks` has no index".into(), "`tasks` 没有序号".into())),
+            (mode, index) => {
+                let mode: Mode = mode.parse().map_err(|_| {
+                    said(
+                        format!("MODE is `single`, `multi` or `tasks`, not `{mode}`"),
+                        format!("模式应为 `single`、`multi` 或 `tasks`，而不是 `{mode}`"),
+                    )
+                })?;
+                let index = index.ok_or_else(|| {
+                    said(
+                        format!("which one? `{mode} 0` is the first command file"),
+                        format!("哪一个？第一个配置是 `{mode} 0`"),
+                    )
+                })?;
+                Ok(Charge::File(ConfigKey { mode, index }))
+            }
+        }
+    }
+}
+
 /// `schedule`
 #[derive(Debug, Args)]
 pub(crate) struct ScheduleArgs {
     #[command(flatten)]
-    pub(crate) config: ConfigArgs,
+    pub(crate) charge: ChargeArgs,
     /// Go on with the last run: finished tasks stay finished, failed and stopped ones get another chance
     #[arg(long)]
     pub(crate) resume: bool,
@@ -294,6 +351,10 @@ impl Cli {
             Verb::Status(args) => args.json,
             Verb::Why(args) => args.json,
             Verb::Check(args) => args.json,
+            Verb::Submit(args) => args.json,
+            Verb::Tasks(args) => args.json,
+            Verb::Task(args) | Verb::Retry(args) | Verb::Clone(args) => args.json,
+            Verb::Cancel(args) => args.json,
             _ => false,
         }
     }

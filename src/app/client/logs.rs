@@ -43,7 +43,10 @@ pub(crate) fn logs(context: &Context, args: &LogsArgs, out: &mut dyn Write) -> R
         }
         Target::Config(key) => return scheduler_log(context, args, &root, *key, out),
         Target::Queue(key, _) | Target::Place(key, ..) => Some(*key),
-        Target::Task(_) => None,
+        Target::Task(id) => match id.as_str().parse() {
+            Ok(number) => return super::adhoc_logs::logs(context, args, number, out),
+            Err(_) => None,
+        },
     };
     let found = state::read(
         &root,
@@ -109,7 +112,7 @@ fn not_started(task: &Task, lang: Lang) -> Failure {
     )
 }
 
-fn gone(path: &Path, error: &StoreError, lang: Lang) -> Failure {
+pub(super) fn gone(path: &Path, error: &StoreError, lang: Lang) -> Failure {
     if error.is_not_found() {
         let path = path.display();
         return Failure::new(
@@ -132,14 +135,14 @@ fn exit_code(task: &Task) -> i32 {
 }
 
 /// A log that is being printed.
-struct Open {
+pub(super) struct Open {
     log: Log,
     offset: u64,
 }
 
 impl Open {
     /// Opens a log, to be printed from its beginning or from its last lines on.
-    fn at(path: &Path, tail: Option<usize>) -> Result<Open, StoreError> {
+    pub(super) fn at(path: &Path, tail: Option<usize>) -> Result<Open, StoreError> {
         let log = Log::open(path)?;
         let offset = match tail {
             Some(lines) => log.tail(lines)?.offset,
@@ -149,7 +152,7 @@ impl Open {
     }
 
     /// Prints what is there beyond what has been printed.
-    fn copy(&mut self, out: &mut dyn Write) -> Result<(), Failure> {
+    pub(super) fn copy(&mut self, out: &mut dyn Write) -> Result<(), Failure> {
         let size = self.log.size().map_err(Failure::failed)?;
         if size < self.offset {
             // It was truncated: what is in it now is new.

@@ -1,4 +1,8 @@
 //! The client's verbs, one file each. They work on the files of the root and ask a daemon only where one lives.
+pub(crate) mod adhoc;
+mod adhoc_logs;
+mod adhoc_view;
+pub(crate) mod attach;
 mod daemon;
 pub(crate) mod gpus;
 mod gpus_view;
@@ -53,6 +57,11 @@ impl Context {
             return Ok(Settings::default());
         }
         gpuyard_store::settings::load(&path).map_err(Failure::unusable)
+    }
+
+    /// Something cannot be used.
+    pub(crate) fn unusable(&self, en: &str, zh: &str) -> Failure {
+        Failure::new(Exit::Unusable, self.lang.pick(en, zh))
     }
 
     /// Something is not there.

@@ -31,7 +31,8 @@ impl Changes {
     /// Hears of a file or of what is in a folder. One that is not there, or that cannot be watched, is looked at every
     /// second all the same.
     pub(crate) fn hear(&mut self, path: &Path) {
-        let flags = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::DELETE;
+        let flags =
+            WatchFlags::MODIFY | WatchFlags::ATTRIB | WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::DELETE;
         let _ = inotify::add_watch(&self.fd, path, flags);
     }
 

@@ -139,6 +139,7 @@ fn read(f: &mut Fields, mut rules: Rules) -> Rules {
     f.number("memory_headroom", Limit::NotNegative, &mut r.memory_headroom);
     f.whole_list("prefer_gpus", &mut r.prefer_gpus);
     f.optional_seconds("hold_after", Limit::Positive, &mut r.hold_after);
+    f.bool("backfill", &mut r.backfill);
     environment(f, r);
     f.optional_path("conda_base", &mut r.conda_base);
     rules

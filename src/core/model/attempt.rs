@@ -61,6 +61,9 @@ pub struct AttemptSpec {
     pub task_timeout: Option<Seconds>,
     /// Between SIGTERM and SIGKILL.
     pub stop_grace: Seconds,
+    /// The commands run on a terminal that the runner holds, and report on their shell at its start and end.
+    #[serde(default)]
+    pub terminal: bool,
     /// First command to run, from 0; above 0 when a runner takes over for one that was killed.
     pub first_command: u32,
 }

@@ -51,6 +51,44 @@ impl fmt::Display for ConfigKey {
     }
 }
 
+/// What a scheduler works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Charge {
+    /// One command file.
+    File(ConfigKey),
+    /// The ad-hoc tasks.
+    Tasks,
+}
+
+impl Charge {
+    /// The name of the place, the socket and the log of the scheduler of ad-hoc tasks.
+    pub const TASKS: &str = "tasks";
+
+    /// The words of its `gpuyard schedule`.
+    pub fn words(self) -> Vec<String> {
+        match self {
+            Charge::File(key) => vec![key.mode.to_string(), key.index.to_string()],
+            Charge::Tasks => vec![Charge::TASKS.to_owned()],
+        }
+    }
+}
+
+impl From<ConfigKey> for Charge {
+    fn from(key: ConfigKey) -> Charge {
+        Charge::File(key)
+    }
+}
+
+impl fmt::Display for Charge {
+    /// `single_0`, `tasks`: as in file names.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Charge::File(key) => key.fmt(f),
+            Charge::Tasks => f.write_str(Charge::TASKS),
+        }
+    }
+}
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

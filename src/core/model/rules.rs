@@ -95,6 +95,8 @@ pub struct Rules {
     pub prefer_gpus: Vec<u32>,
     /// (Optional) once a task of several GPUs has waited so long, freed GPUs are kept for it.
     pub hold_after: Option<Seconds>,
+    /// (Optional) ad-hoc tasks behind one that waits may pass it where they fit, until its `hold_after`.
+    pub backfill: bool,
     /// (Optional) given to every task.
     pub environment: BTreeMap<String, String>,
     /// (Optional) where conda is; found by itself otherwise.
@@ -128,6 +130,7 @@ impl Default for Rules {
             memory_headroom: 0.0,
             prefer_gpus: Vec::new(),
             hold_after: None,
+            backfill: false,
             environment: BTreeMap::new(),
             conda_base: None,
         }

@@ -1,7 +1,7 @@
 //! The GPUs that the rules compete for, and the allowance; promises and holds are marked here as the decision goes on.
 use std::collections::BTreeSet;
 
-use super::{Figures, Request, Warning, card::Card};
+use super::{Class, Figures, Order, Request, Warning, card::Card};
 use crate::model::{Bytes, Gpu, Mono, Rules};
 
 /// The competed GPUs, and the allowance.
@@ -12,6 +12,8 @@ pub(super) struct Board<'a> {
     pub(super) rules: &'a Rules,
     /// One task of this user a GPU.
     pub(super) exclusive: bool,
+    /// Nobody overtakes: a head that stays behind keeps what it could use from those after it.
+    pub(super) in_line: bool,
     /// Kept free besides what tasks ask.
     pub(super) headroom: Bytes,
     /// When it is.
@@ -54,6 +56,7 @@ impl<'a> Board<'a> {
             cards,
             rules,
             exclusive: !rules.maximize_resource_utilization,
+            in_line: request.order == Order::Priority && !rules.backfill,
             headroom: Bytes::from_gib(rules.memory_headroom),
             now: request.now,
             allowed: allowance(rules, available),
@@ -69,18 +72,27 @@ impl<'a> Board<'a> {
         free.saturating_sub(card.outstanding).saturating_sub(self.headroom)
     }
 
-    /// Whether so much memory could ever be had on this card. Where its size is unknown, it could.
-    pub(super) fn could_fit(&self, card: &Card<'_>, memory: Bytes) -> bool {
-        card.total()
-            .is_none_or(|total| total.saturating_sub(self.headroom) >= memory)
+    /// Whether this card is of the model asked for, and so much memory could ever be had on it. Where its size is
+    /// unknown, it could.
+    pub(super) fn could_fit(&self, card: &Card<'_>, class: Class<'_>) -> bool {
+        self.is_of_type(card, class)
+            && card
+                .total()
+                .is_none_or(|total| total.saturating_sub(self.headroom) >= class.memory)
     }
 
-    /// How many of these cards a task that asks for so much could get at best, tasks and other people gone.
-    pub(super) fn holdable(&self, cards: &[&Card<'_>], memory: Bytes) -> usize {
+    /// Whether this card is of the model asked for.
+    pub(super) fn is_of_type(&self, card: &Card<'_>, class: Class<'_>) -> bool {
+        class.gpu_type.is_none() || class.gpu_type == card.gpu.name.as_deref()
+    }
+
+    /// How many of these cards a task that asks for this could get at best, tasks and other people gone.
+    pub(super) fn holdable(&self, cards: &[&Card<'_>], class: Class<'_>) -> usize {
         // Packing on GPUs that the user's other processes are on needs no allowance.
+        let packs = !self.exclusive && !class.empty;
         let shared = cards
             .iter()
-            .filter(|card| !self.exclusive && card.own_process && self.could_fit(card, memory));
+            .filter(|card| packs && card.own_process && self.could_fit(card, class));
         shared.count().max(allowance(self.rules, cards.len() as u32) as usize)
     }
 

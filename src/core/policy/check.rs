@@ -1,13 +1,16 @@
 //! Whether a card would do for a task, and if not, what stands in the way.
 use super::{
+    Class,
     board::Board,
     card::{Card, Claimed},
 };
-use crate::model::{Bytes, Percent};
+use crate::model::Percent;
 
 /// What stands in the way, in the order of the checks: the card whose obstacle is the last came furthest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Obstacle {
+    /// It is another model than was asked for.
+    OtherModel,
     /// It cannot be read.
     Unreadable,
     /// This user's own task is on it.
@@ -29,10 +32,13 @@ pub(super) enum Obstacle {
 }
 
 impl Board<'_> {
-    /// The first check that the card fails for a task that asks for so much memory, holds left aside.
-    pub(super) fn obstacle(&self, card: &Card<'_>, memory: Bytes) -> Option<Obstacle> {
-        self.taken(card).or_else(|| {
-            if self.free(card) < memory {
+    /// The first check that the card fails for a task that asks for this, holds left aside.
+    pub(super) fn obstacle(&self, card: &Card<'_>, class: Class<'_>) -> Option<Obstacle> {
+        if !self.is_of_type(card, class) {
+            return Some(Obstacle::OtherModel);
+        }
+        self.taken(card, class.empty).or_else(|| {
+            if self.free(card) < class.memory {
                 Some(Obstacle::Memory)
             } else if self.busy(card) {
                 Some(Obstacle::Busy)
@@ -44,19 +50,21 @@ impl Board<'_> {
         })
     }
 
-    /// The first check that it fails whatever a task asks for.
-    pub(super) fn taken(&self, card: &Card<'_>) -> Option<Obstacle> {
+    /// The first check that it fails whatever memory a task asks for; `empty`: nobody else may be on it.
+    pub(super) fn taken(&self, card: &Card<'_>, empty: bool) -> Option<Obstacle> {
         // Alone on the card, or beside other amounts of memory.
-        let bearable = if self.exclusive { Claimed::No } else { Claimed::Shared };
-        if card.memory.is_none() {
+        let alone = self.exclusive || empty;
+        let bearable = if alone { Claimed::No } else { Claimed::Shared };
+        // A list that cannot be read is not known to be empty.
+        if card.memory.is_none() || (empty && card.gpu.processes.is_none()) {
             Some(Obstacle::Unreadable)
         } else if card.own > bearable {
             Some(Obstacle::OwnTask)
-        } else if self.exclusive && card.own_process {
+        } else if alone && card.own_process {
             Some(Obstacle::OwnProcess)
         } else if card.others > bearable {
             Some(Obstacle::OthersTask)
-        } else if self.rules.avoid_other_users && card.foreign_process {
+        } else if (self.rules.avoid_other_users || empty) && card.foreign_process {
             Some(Obstacle::OtherUser)
         } else {
             None

@@ -25,18 +25,24 @@ use crate::model::{Amount, Bytes, GpuRef};
 
 /// What a head asks for; heads of one class get one verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Class {
+struct Class<'a> {
     /// GPUs, at least 1.
     count: usize,
     /// Memory on each.
     memory: Bytes,
+    /// The only model that will do.
+    gpu_type: Option<&'a str>,
+    /// Empty ones only.
+    empty: bool,
 }
 
-impl Class {
-    fn of(head: &Head) -> Class {
+impl<'a> Class<'a> {
+    fn of(head: &'a Head) -> Class<'a> {
         Class {
             count: head.gpu_count.max(1) as usize,
             memory: head.memory,
+            gpu_type: head.gpu_type.as_deref(),
+            empty: head.empty,
         }
     }
 }
@@ -45,6 +51,7 @@ impl Class {
 /// not matter.
 pub fn decide(request: &Request<'_>) -> Plan {
     let mut board = Board::new(request);
+    let in_line = board.in_line;
     let mut place = Vec::new();
     let mut waiting = Vec::new();
     let mut failed = BTreeSet::new();
@@ -60,7 +67,9 @@ pub fn decide(request: &Request<'_>) -> Plan {
             failed.insert(class);
         }
         let mut hold = None;
-        if due && !nothing_to_hold.contains(&class) {
+        if in_line {
+            hold = hold::line_up(&mut board, class);
+        } else if due && !nothing_to_hold.contains(&class) {
             hold = hold::keep(&mut board, class);
             if hold.is_none() {
                 nothing_to_hold.insert(class);
@@ -96,7 +105,7 @@ pub fn decide(request: &Request<'_>) -> Plan {
 /// Puts a head on the chosen cards.
 fn take(board: &mut Board<'_>, head: &Head, chosen: &[usize]) -> Placement {
     let memory = head.memory;
-    let amount = if board.exclusive {
+    let amount = if board.exclusive || head.empty {
         Amount::Whole { memory }
     } else {
         Amount::Memory { memory }

@@ -84,10 +84,10 @@ pub(super) fn best_first(board: &Board<'_>, cards: impl Iterator<Item = usize>) 
 }
 
 /// The cards that a head of this class gets now, best first; `None` where it has to wait.
-pub(super) fn choose(board: &Board<'_>, class: Class) -> Option<Vec<usize>> {
+pub(super) fn choose(board: &Board<'_>, class: Class<'_>) -> Option<Vec<usize>> {
     let open = (0..board.cards.len()).filter(|&i| {
         let card = &board.cards[i];
-        card.kept_for.is_none() && board.obstacle(card, class.memory).is_none()
+        card.kept_for.is_none() && board.obstacle(card, class).is_none()
     });
     let chosen = within_budget(board, best_first(board, open), class.count, board.budget());
     (chosen.len() == class.count).then_some(chosen)

@@ -41,6 +41,12 @@ pub struct Head {
     pub memory: Bytes,
     /// Since when it could have run.
     pub waiting_since: Mono,
+    /// The higher, the sooner ([`Order::Priority`] only).
+    pub priority: i32,
+    /// The only GPU model that will do; `None`: any.
+    pub gpu_type: Option<String>,
+    /// Each GPU must be empty, and is taken whole.
+    pub empty: bool,
 }
 
 /// Which head comes first. Ties go to the smaller queue id, then the smaller task id.
@@ -50,6 +56,9 @@ pub enum Order {
     LongestWaiting,
     /// The one that needs more GPUs (`multi`).
     LargestFirst,
+    /// The one of higher priority, then the one with the smaller queue id, which came first (ad-hoc tasks). What a head
+    /// could use is kept from those behind it, unless the rules let them pass (`backfill`).
+    Priority,
 }
 
 impl Order {
@@ -86,12 +95,15 @@ impl<'a> Request<'a> {
     /// Those for which they are come first, the longest wait before all.
     pub(super) fn in_order(&self) -> Vec<(&'a Head, bool)> {
         let hold_after = self.rules.hold_after.map(|after| after.millis());
+        let by_priority = self.order == Order::Priority;
+        // Where small tasks may pass, one that asks for a whole GPU of many tasks can starve too.
         let due = |head: &Head| {
-            head.gpu_count > 1 && hold_after.is_some_and(|after| self.now.since(head.waiting_since) >= after)
+            (head.gpu_count > 1 || by_priority)
+                && hold_after.is_some_and(|after| self.now.since(head.waiting_since) >= after)
         };
         let mut heads: Vec<_> = self.heads.iter().map(|head| (head, due(head))).collect();
         heads.sort_by_cached_key(|(head, due)| {
-            let size = if *due || self.order == Order::LongestWaiting {
+            let size = if *due || self.order != Order::LargestFirst {
                 0
             } else {
                 head.gpu_count
@@ -101,7 +113,15 @@ impl<'a> Request<'a> {
             } else {
                 Mono(0)
             };
-            (Reverse(*due), Reverse(size), since, head.queue, &head.task)
+            let priority = if by_priority && !*due { head.priority } else { 0 };
+            (
+                Reverse(*due),
+                Reverse(priority),
+                Reverse(size),
+                since,
+                head.queue,
+                &head.task,
+            )
         });
         heads
     }

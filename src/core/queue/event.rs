@@ -2,11 +2,12 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::RunState;
+use super::{RunState, Task};
 use crate::{
     model::{
         Bytes, GpuRef, Now, OnFailure, Outcome, ProcessIdentity, QueueId, Reason, RetryConfig, RunId, TaskId, UniId,
     },
+    policy::Head,
     wire::StopKind,
 };
 
@@ -37,8 +38,73 @@ pub struct ClassReason {
     pub gpu_count: u32,
     /// Memory asked for on each.
     pub memory: Bytes,
+    /// The only model that will do (ad-hoc tasks, which do not stand in a run's own record).
+    #[serde(skip)]
+    pub gpu_type: Option<String>,
+    /// Empty GPUs only (the same).
+    #[serde(skip)]
+    pub empty: bool,
     /// Why.
     pub reason: Reason,
+}
+
+/// What a task asks for: those who ask for the same get the same answer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Demand {
+    /// GPUs.
+    pub gpu_count: u32,
+    /// Memory on each.
+    pub memory: Bytes,
+    /// The only model that will do.
+    pub gpu_type: Option<String>,
+    /// Empty GPUs only.
+    pub empty: bool,
+}
+
+impl Demand {
+    /// What a head asks for.
+    pub fn of_head(head: &Head) -> Demand {
+        Demand {
+            gpu_count: head.gpu_count,
+            memory: head.memory,
+            gpu_type: head.gpu_type.clone(),
+            empty: head.empty,
+        }
+    }
+
+    /// What a task asks for.
+    pub fn of_task(task: &Task) -> Demand {
+        let extra = task.extra.as_ref();
+        Demand {
+            gpu_count: task.gpu_count,
+            memory: Bytes::from_gib(task.memory_gb),
+            gpu_type: extra.and_then(|extra| extra.gpu_type.clone()),
+            empty: extra.is_some_and(|extra| extra.empty),
+        }
+    }
+
+    /// This reason for all who ask for this.
+    pub fn because(self, reason: Reason) -> ClassReason {
+        ClassReason {
+            gpu_count: self.gpu_count,
+            memory: self.memory,
+            gpu_type: self.gpu_type,
+            empty: self.empty,
+            reason,
+        }
+    }
+}
+
+impl ClassReason {
+    /// Of whom it is told.
+    pub fn demand(&self) -> Demand {
+        Demand {
+            gpu_count: self.gpu_count,
+            memory: self.memory,
+            gpu_type: self.gpu_type.clone(),
+            empty: self.empty,
+        }
+    }
 }
 
 /// Something that happened to a run.

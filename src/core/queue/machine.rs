@@ -2,11 +2,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Event, LiveAttempt, Queue, QueuePlan, QueueState, Run, RunState, Task, TaskState, align::align, begin,
+    Demand, Event, LiveAttempt, Queue, QueuePlan, QueueState, Run, RunState, Task, TaskState, align::align, begin,
     event::Entry, waiting::Waiting,
 };
 use crate::{
-    model::{Bytes, ConfigKey, GpuRef, Mono, Now, OnFailure, ProcessIdentity, QueueId, Reason, TaskId, UniId},
+    model::{ConfigKey, GpuRef, Mono, Now, OnFailure, ProcessIdentity, QueueId, Reason, TaskId, UniId},
     wire::StopKind,
 };
 
@@ -43,7 +43,7 @@ pub struct Machine {
     pub(super) running: BTreeSet<(QueueId, usize)>,
     pub(super) waiting: Waiting,
     /// What the last decision said, by kind of demand.
-    pub(super) reasons: BTreeMap<(u32, u64), Reason>,
+    pub(super) reasons: BTreeMap<Demand, Reason>,
     /// Heads for whom it said something else.
     pub(super) head_reasons: HashMap<TaskId, Reason>,
     /// Queues that may still have something to do.
@@ -77,7 +77,7 @@ impl Machine {
 
     fn index_reasons(&mut self) {
         let classes = self.run.class_reasons.iter();
-        self.reasons = classes.map(|c| ((c.gpu_count, c.memory.0), c.reason.clone())).collect();
+        self.reasons = classes.map(|c| (c.demand(), c.reason.clone())).collect();
         self.head_reasons = self.run.head_reasons.iter().cloned().collect();
     }
 
@@ -588,13 +588,14 @@ impl Machine {
         let open = running || head.is_some();
         if let Some(task) = head {
             let since = *task.waiting_since.get_or_insert(now.mono);
-            let class = (task.gpu_count, Bytes::from_gib(task.memory_gb).0);
+            let demand = Demand::of_task(task);
+            let priority = task.extra.as_ref().map_or(0, |extra| extra.priority);
             let gate = task
                 .gate
                 .as_ref()
                 .map(|gate| gate.until_mono)
                 .filter(|until| *until > now.mono);
-            self.waiting.add(id, class, since, gate);
+            self.waiting.add(id, demand, priority, since, gate);
         }
         let left = cursor < queue.processes.len();
         queue.state = match halted {

@@ -17,6 +17,6 @@ mod tests;
 
 pub use adhoc::{Extra, adhoc_queue, adhoc_status, adhoc_task, again};
 pub use begin::Beginning;
-pub use event::{ClassReason, Entry, Event, QueuePlan, TaskPlan};
+pub use event::{ClassReason, Demand, Entry, Event, QueuePlan, TaskPlan};
 pub use machine::{Effect, Machine, Refusal};
 pub use run::*;

@@ -1,6 +1,6 @@
 //! A run as people and programs see it: with reasons, GPUs in use and current tasks filled in.
-use super::{Machine, QueueState, Run, ShownReason, TaskState};
-use crate::model::{Bytes, Lang, Now, Reason, TaskId};
+use super::{Demand, Machine, QueueState, Run, ShownReason, TaskState};
+use crate::model::{Lang, Now, Reason, TaskId};
 
 /// Characters of a command that `current_task` shows.
 const SHOWN_COMMAND: usize = 80;
@@ -31,8 +31,10 @@ impl Machine {
                 Reason::RetryDelay { until }
             });
         }
-        let class = (task.gpu_count, Bytes::from_gib(task.memory_gb).0);
-        self.head_reasons.get(id).or_else(|| self.reasons.get(&class)).cloned()
+        self.head_reasons
+            .get(id)
+            .or_else(|| self.reasons.get(&Demand::of_task(task)))
+            .cloned()
     }
 
     /// The whole run, ready to be shown or written. Costs what the run is long.

@@ -1,14 +1,27 @@
 //! Which heads wait, by what they ask for: so that a decision costs what changed, not what waits.
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 use super::{Machine, Task};
+use super::{Demand, Machine};
 use crate::{
-    model::{Bytes, Mode, Mono, Now, QueueId},
+    model::{Mode, Mono, Now, QueueId},
     policy::{Head, Order},
 };
 
-/// GPUs and bytes asked for: heads of one class get the same answer.
-type Class = (u32, u64);
+/// A head's place among those that ask for the same: higher priorities first.
+type Turn = (Reverse<i32>, QueueId);
+
+/// Where a head is registered.
+#[derive(Clone, Debug)]
+struct Registered {
+    demand: Demand,
+    turn: Turn,
+    since: Mono,
+    gate: Option<Mono>,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Place {
@@ -16,16 +29,16 @@ struct Place {
     cursor: usize,
     /// Something of it runs or waits.
     open: bool,
-    /// Where its head is registered.
-    head: Option<(Class, Mono, Option<Mono>)>,
+    /// Its head.
+    head: Option<Registered>,
 }
 
 /// The heads that wait.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Waiting {
     queues: HashMap<QueueId, Place>,
-    by_age: BTreeMap<Class, BTreeSet<(Mono, QueueId)>>,
-    by_id: BTreeMap<Class, BTreeSet<QueueId>>,
+    by_age: BTreeMap<Demand, BTreeSet<(Mono, QueueId)>>,
+    by_turn: BTreeMap<Demand, BTreeSet<Turn>>,
     /// Not before a moment.
     gated: BTreeSet<(Mono, QueueId)>,
 }
@@ -36,18 +49,19 @@ impl Waiting {
         let Some(place) = self.queues.get_mut(&id) else {
             return false;
         };
-        if let Some((class, since, gate)) = place.head.take() {
-            match gate {
+        let open = place.open;
+        if let Some(head) = place.head.take() {
+            match head.gate {
                 Some(until) => {
                     self.gated.remove(&(until, id));
                 }
                 None => {
-                    remove(&mut self.by_age, class, &(since, id));
-                    remove(&mut self.by_id, class, &id);
+                    remove(&mut self.by_age, &head.demand, &(head.since, id));
+                    remove(&mut self.by_turn, &head.demand, &head.turn);
                 }
             }
         }
-        place.open
+        open
     }
 
     /// Forgets a queue; answers whether it was open.
@@ -66,17 +80,23 @@ impl Waiting {
         (place.cursor, place.open) = (cursor, open);
     }
 
-    pub(super) fn add(&mut self, id: QueueId, class: Class, since: Mono, gate: Option<Mono>) {
+    pub(super) fn add(&mut self, id: QueueId, demand: Demand, priority: i32, since: Mono, gate: Option<Mono>) {
+        let turn = (Reverse(priority), id);
         match gate {
             Some(until) => {
                 self.gated.insert((until, id));
             }
             None => {
-                self.by_age.entry(class).or_default().insert((since, id));
-                self.by_id.entry(class).or_default().insert(id);
+                self.by_age.entry(demand.clone()).or_default().insert((since, id));
+                self.by_turn.entry(demand.clone()).or_default().insert(turn);
             }
         }
-        self.queues.entry(id).or_default().head = Some((class, since, gate));
+        self.queues.entry(id).or_default().head = Some(Registered {
+            demand,
+            turn,
+            since,
+            gate,
+        });
     }
 
     /// Lets those whose moment has come join the others; answers whether there were any.
@@ -84,8 +104,9 @@ impl Waiting {
         let before = self.gated.len();
         while let Some(&(until, id)) = self.gated.first().filter(|(until, _)| *until <= now) {
             self.gated.remove(&(until, id));
-            if let Some((class, since, _)) = self.queues.get(&id).and_then(|place| place.head) {
-                self.add(id, class, since, None);
+            if let Some(head) = self.queues.get(&id).and_then(|place| place.head.clone()) {
+                let (Reverse(priority), _) = head.turn;
+                self.add(id, head.demand, priority, head.since, None);
             }
         }
         self.gated.len() < before
@@ -96,8 +117,8 @@ impl Waiting {
         let gate = self
             .queues
             .get(&id)
-            .and_then(|place| place.head)
-            .and_then(|(_, _, gate)| gate);
+            .and_then(|place| place.head.as_ref())
+            .and_then(|head| head.gate);
         gate.is_some_and(|until| until > now)
     }
 
@@ -107,11 +128,11 @@ impl Waiting {
     }
 }
 
-fn remove<T: Ord>(classes: &mut BTreeMap<Class, BTreeSet<T>>, class: Class, item: &T) {
-    if let Some(set) = classes.get_mut(&class) {
+fn remove<T: Ord>(demands: &mut BTreeMap<Demand, BTreeSet<T>>, demand: &Demand, item: &T) {
+    if let Some(set) = demands.get_mut(demand) {
         set.remove(item);
         if set.is_empty() {
-            classes.remove(&class);
+            demands.remove(demand);
         }
     }
 }
@@ -126,6 +147,11 @@ impl Machine {
     pub fn head(&self, id: QueueId) -> Option<&Task> {
         let queue = self.run.queues.get(&id).filter(|_| self.waiting.has_head(id))?;
         queue.processes.get(self.waiting.cursor(id))
+        match self.run.mode {
+            _ if self.adhoc => Order::Priority,
+            Mode::Single => Order::LongestWaiting,
+            Mode::Multi => Order::LargestFirst,
+        }
     }
 
     /// Those heads that could be started now: of each kind of demand the `most` first ones in this run's order, and the
@@ -133,10 +159,12 @@ impl Machine {
     pub fn heads(&mut self, now: Now, most: usize) -> Vec<Head> {
         self.waiting.open_gates(now.mono);
         let mut heads = Vec::new();
-        for (&class, by_age) in &self.waiting.by_age {
+        let by_age_alone = self.order() == Order::LongestWaiting;
+        for (demand, by_age) in &self.waiting.by_age {
             let mut ids: BTreeSet<QueueId> = by_age.iter().take(most).map(|&(_, id)| id).collect();
-            if self.run.mode == Mode::Multi {
-                ids.extend(self.waiting.by_id.get(&class).into_iter().flatten().take(most));
+            if !by_age_alone {
+                let by_turn = self.waiting.by_turn.get(demand).into_iter().flatten();
+                ids.extend(by_turn.take(most).map(|&(_, id)| id));
             }
             for id in ids {
                 let Some(queue) = self.run.queues.get(&id) else {
@@ -148,9 +176,12 @@ impl Machine {
                 heads.push(Head {
                     task: task.task_id.clone(),
                     queue: id,
-                    gpu_count: class.0,
-                    memory: Bytes(class.1),
+                    gpu_count: demand.gpu_count,
+                    memory: demand.memory,
                     waiting_since: task.waiting_since.unwrap_or(now.mono),
+                    priority: task.extra.as_ref().map_or(0, |extra| extra.priority),
+                    gpu_type: demand.gpu_type.clone(),
+                    empty: demand.empty,
                 });
             }
         }

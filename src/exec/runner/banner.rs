@@ -54,8 +54,19 @@ pub(super) fn write_header(log: &File, spec: &AttemptSpec, environment: &Environ
             Some(python) => line(format_args!("python: {}", python.display())),
             None => line(format_args!("python: none on PATH")),
         }
+        match environment.find(&["conda", "mamba", "micromamba"]) {
+            Some(conda) => line(format_args!("conda: {}", conda.display())),
+            None => line(format_args!("conda: {}", conda_of(spec))),
+        }
     }
     append(log, &text);
+}
+
+/// Where conda is not on PATH, its script may still be known.
+fn conda_of(spec: &AttemptSpec) -> String {
+    spec.conda_sh
+        .as_ref()
+        .map_or_else(|| "none on PATH".into(), |script| script.display().to_string())
 }
 
 /// The command that is about to run.

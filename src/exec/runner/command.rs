@@ -37,6 +37,14 @@ pub(super) fn script(command: &str, conda_sh: Option<&Path>) -> String {
     }
 }
 
+/// The script that runs an ad-hoc task's own, which lies in a file, in a shell that reports on itself.
+pub(super) fn script_on_terminal(command: &str, report: &Path, own: &Path, conda_sh: Option<&Path>) -> String {
+    let source = |path: &Path| format!(". '{}'", path.to_string_lossy().replace('\'', r"'\''"));
+    let conda = conda_sh.filter(|_| names_conda(command)).map(source);
+    let parts = conda.into_iter().chain([source(report), source(own)]);
+    parts.collect::<Vec<_>>().join("\n")
+}
+
 /// Whether the word `conda` or `mamba` is in it.
 fn names_conda(command: &str) -> bool {
     command
@@ -45,7 +53,13 @@ fn names_conda(command: &str) -> bool {
 }
 
 /// Forks the process for a command.
-pub(super) fn hold(shell: &Shell, script: &CStr, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Held> {
+/// With a terminal, it becomes that of the process's session, and its input and output.
+pub(super) fn hold(
+    shell: &Shell,
+    script: &CStr,
+    cgroup: Option<BorrowedFd<'_>>,
+    terminal: Option<BorrowedFd<'_>>,
+) -> io::Result<Held> {
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     let arguments = [shell.program.clone(), c"-c".to_owned(), script.to_owned()];
     let argv = sys::pointers(&arguments);
@@ -58,7 +72,9 @@ pub(super) fn hold(shell: &Shell, script: &CStr, cgroup: Option<BorrowedFd<'_>>)
             socket: File::from(ours),
         }),
         // SAFETY: argv and envp end in null and point into strings that live as long as this process image.
-        Forked::Child => unsafe { become_command(shell, &argv, &envp, &ours, &theirs) },
+        Forked::Child => unsafe {
+            become_command(shell, &argv, &envp, &ours, &theirs, terminal.map(|fd| fd.as_raw_fd()))
+        },
     }
 }
 
@@ -72,6 +88,7 @@ unsafe fn become_command(
     envp: &[*const libc::c_char],
     ours: &OwnedFd,
     theirs: &OwnedFd,
+    terminal: Option<i32>,
 ) -> ! {
     let socket = theirs.as_raw_fd();
     let mut go = [0u8; 1];
@@ -84,6 +101,13 @@ unsafe fn become_command(
         sys::reset_signals();
         if libc::read(socket, go.as_mut_ptr().cast(), 1) != 1 {
             libc::_exit(127);
+        }
+        if let Some(terminal) = terminal {
+            // A session leader without a terminal gets this one; it is new, and nobody else's.
+            libc::ioctl(terminal, libc::TIOCSCTTY, 0);
+            for standard in 0..3 {
+                libc::dup2(terminal, standard);
+            }
         }
         let step = if libc::chdir(shell.work_dir.as_ptr()) != 0 {
             0u8

@@ -13,6 +13,7 @@ mod orders;
 pub(crate) mod record;
 mod set_up;
 mod supervise;
+mod terminal;
 
 use std::os::fd::OwnedFd;
 

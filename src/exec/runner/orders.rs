@@ -81,6 +81,11 @@ impl Orders {
 
     /// Waits for anything to listen to, at most until then.
     pub(super) fn wait(&self, until: Option<Instant>) {
+        self.wait_with(until, Vec::new());
+    }
+
+    /// The same, and for these besides.
+    pub(super) fn wait_with(&self, until: Option<Instant>, besides: Vec<PollFd<'_>>) {
         let timeout = match until {
             None => PollTimeout::NONE,
             Some(at) => {
@@ -89,14 +94,14 @@ impl Orders {
                 PollTimeout::try_from(i32::try_from(ms).unwrap_or(i32::MAX)).unwrap_or(PollTimeout::MAX)
             }
         };
-        let mut fds = [
-            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.channel.as_fd(), PollFlags::POLLIN),
-        ];
+        let mut fds = besides;
+        fds.push(PollFd::new(self.signals.as_fd(), PollFlags::POLLIN));
         // A closed channel is always readable.
-        let heard = if self.closed.get() { 1 } else { 2 };
+        if !self.closed.get() {
+            fds.push(PollFd::new(self.channel.as_fd(), PollFlags::POLLIN));
+        }
         // An error is a signal or a wrong argument; either way the caller looks again.
-        let _: Result<i32, Errno> = poll(&mut fds[..heard], timeout);
+        let _: Result<i32, Errno> = poll(&mut fds, timeout);
     }
 
     /// Tells the scheduler, if there still is one.

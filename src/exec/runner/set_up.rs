@@ -17,7 +17,7 @@ use rustix::{
     net::SocketType,
 };
 
-use super::{banner, environment, oom, orders::Orders, record::Started, supervise::Runner};
+use super::{banner, environment, oom, orders::Orders, record::Started, supervise::Runner, terminal};
 use crate::{
     ExecError, attempt,
     cgroup::Cgroup,
@@ -78,6 +78,12 @@ pub(super) fn set_up<'a>(
     let environment = environment::Environment::new(&spec);
     let started = started(folder, &spec, &identity);
     banner::write_header(&log, &spec, &environment, started.at);
+    let terminal = if spec.terminal {
+        let socket = terminal::socket_of(&lease.path, spec.owner.uid, spec.uni_id.as_str());
+        Some(terminal::Terminal::open(socket).map_err(ExecError::system("make a terminal"))?)
+    } else {
+        None
+    };
     Ok(Runner::new(
         folder.to_owned(),
         spec,
@@ -89,6 +95,7 @@ pub(super) fn set_up<'a>(
         oom,
         orders,
         environment,
+        terminal,
         started,
     ))
 }

@@ -16,6 +16,7 @@ use super::{
     orders::Orders,
     record::{self, End, Started},
     set_up::LeaseHandle,
+    terminal::Terminal,
 };
 use crate::{
     attempt::{self, EndNote},
@@ -47,6 +48,7 @@ pub(super) struct Runner<'a> {
     oom: oom::Watch,
     orders: &'a Orders,
     environment: Environment,
+    terminal: Option<Terminal>,
     started: Started,
     usage: Usage,
     /// A stop was asked for while a command was to run or ran.
@@ -71,6 +73,7 @@ impl<'a> Runner<'a> {
         oom: oom::Watch,
         orders: &'a Orders,
         environment: Environment,
+        terminal: Option<Terminal>,
         started: Started,
     ) -> Runner<'a> {
         let time_out_at = spec.task_timeout.map(|limit| {
@@ -88,6 +91,7 @@ impl<'a> Runner<'a> {
             oom,
             orders,
             environment,
+            terminal,
             started,
             usage: Usage::default(),
             stopped: false,
@@ -102,6 +106,7 @@ impl<'a> Runner<'a> {
     pub(super) fn run(&mut self) {
         let (outcome, command_index) = self.run_commands();
         let left_over = self.end_leftovers(&outcome, command_index);
+        self.finish_terminal();
         let end = End {
             uni_id: &self.spec.uni_id,
             outcome,
@@ -206,10 +211,11 @@ impl<'a> Runner<'a> {
             let _ = sys::try_lock(&self.lease.file, LEASE_BYTE);
         }
         let command = self.spec.commands.get(index as usize).map_or("", String::as_str);
-        let script = command::script(command, self.spec.conda_sh.as_deref());
+        let script = self.script(command)?;
         let script = CString::new(script).map_err(|_| "the command holds NUL")?;
         let cgroup = self.cgroup.as_ref().map(Cgroup::as_fd);
-        let held = command::hold(shell, &script, cgroup).map_err(|e| format!("cannot make a process: {e}"))?;
+        let held = command::hold(shell, &script, cgroup, self.terminal.as_ref().and_then(Terminal::slave))
+            .map_err(|e| format!("cannot make a process: {e}"))?;
         if self.cgroup.is_some() && !held.in_cgroup {
             self.do_without_cgroup();
         }
@@ -253,6 +259,45 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// What `bash -c` is given. An ad-hoc task's script is a file, whatever its length, so that bash names its lines.
+    fn script(&self, command: &str) -> Result<String, String> {
+        let conda_sh = self.spec.conda_sh.as_deref();
+        if self.terminal.is_none() {
+            return Ok(command::script(command, conda_sh));
+        }
+        let write = |name: &str, text: &str| {
+            attempt::write_script(&self.folder, name, text).map_err(|error| format!("cannot write its script: {error}"))
+        };
+        let report = write("report.sh", include_str!("report.sh"))?;
+        let own = write("script.sh", command)?;
+        Ok(command::script_on_terminal(command, &report, &own, conda_sh))
+    }
+
+    /// Waits for anything to happen, at most until then, and serves the terminal.
+    fn wait(&mut self, until: Option<Instant>) {
+        let Some(terminal) = &mut self.terminal else {
+            return self.orders.wait(until);
+        };
+        // Output that found no room on the disk is tried again soon.
+        let again = terminal.is_behind().then(|| Instant::now() + RETRY.0);
+        self.orders
+            .wait_with(until.into_iter().chain(again).min(), terminal.fds());
+        terminal.serve(&self.log);
+    }
+
+    /// Takes the last of what was written on the terminal into the log.
+    fn finish_terminal(&mut self) {
+        loop {
+            let Some(terminal) = &mut self.terminal else { return };
+            terminal.finish(&self.log);
+            if !terminal.is_behind() {
+                return;
+            }
+            self.orders.stop_requested();
+            self.orders.wait(Some(Instant::now() + RETRY.0));
+        }
+    }
+
     /// The kernel would not put a command into it; others must not look for our processes there.
     fn do_without_cgroup(&mut self) {
         if let Some(cgroup) = self.cgroup.take() {
@@ -284,7 +329,7 @@ impl<'a> Runner<'a> {
             self.kill_when_due(now);
             let next = if self.timed_out { None } else { self.time_out_at };
             let deadline = next.into_iter().chain(self.kill_at).min();
-            self.orders.wait(deadline);
+            self.wait(deadline);
         }
     }
 
@@ -371,7 +416,7 @@ impl<'a> Runner<'a> {
     fn reap_for(&mut self, pause: Duration) {
         let until = Instant::now() + pause;
         while Instant::now() < until && self.kill_at.is_none_or(|at| Instant::now() < at) {
-            self.orders.wait(Some(self.kill_at.map_or(until, |at| at.min(until))));
+            self.wait(Some(self.kill_at.map_or(until, |at| at.min(until))));
             self.orders.stop_requested();
             if let (_, false) = self.reap(0) {
                 return;

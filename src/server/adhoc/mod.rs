@@ -1,29 +1,34 @@
 //! Ad-hoc tasks in the daemon: the database, opened when it is first needed, and whether their scheduler is at work.
+mod keeper;
 mod seats;
 mod tmux;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::StatusCode;
-use gpuyard_core::wire::AdhocScheduler;
+use gpuyard_core::{model::Charge, wire::AdhocScheduler};
 use gpuyard_exec::{
     control,
     place::{Holder, Place},
 };
 use gpuyard_store::{Root, StoreError, adhoc::Tasks};
+use tokio::sync::Notify;
 
+pub(crate) use keeper::keep;
 pub(crate) use seats::seats;
-pub(crate) use tmux::tmux;
+pub(crate) use tmux::{show_terminals, tmux};
 
 use crate::{app::App, error::ApiError};
 
 /// The name of the place that their scheduler holds in its root.
-pub(crate) const PLACE: &str = "tasks";
+pub(crate) const PLACE: &str = Charge::TASKS;
 
 /// The database, once it could be opened.
 #[derive(Default)]
 pub(crate) struct Desk {
     tasks: Mutex<Option<Arc<Tasks>>>,
+    /// A scheduler is needed, and none listens.
+    pub(crate) wanted: Notify,
 }
 
 impl Desk {
@@ -76,9 +81,9 @@ impl App {
             .host
             .socket_path(self.root.path(), PLACE)
             .map(|socket| control::poke(&socket));
-        // Nobody listens: one that comes up reads all there is.
-        if let Ok(Err(error)) = told {
-            tracing::debug!(%error, "the scheduler of ad-hoc tasks hears nothing");
+        // Nobody listens: one is started, and reads all there is.
+        if !matches!(told, Ok(Ok(()))) {
+            self.desk.wanted.notify_one();
         }
     }
 }

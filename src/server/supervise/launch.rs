@@ -2,7 +2,7 @@
 use std::{ffi::OsStr, fs::File, io};
 
 use gpuyard_core::{
-    model::{ConfigKey, Lang, RunId},
+    model::{Charge, Lang, RunId},
     wire::Announcement,
 };
 use gpuyard_exec::{
@@ -53,8 +53,8 @@ pub(crate) struct Launched {
 }
 
 /// Starts a scheduler. Blocks until it has said how it stands.
-pub(crate) fn launch(app: &App, key: ConfigKey, how: How) -> Launched {
-    match start(app, key, how) {
+pub(crate) fn launch(app: &App, charge: impl Into<Charge>, how: How) -> Launched {
+    match start(app, charge.into(), how) {
         Err(error) => Launched {
             child: None,
             outcome: Err(error),
@@ -80,6 +80,9 @@ fn start(app: &App, key: ConfigKey, how: How) -> Result<(Detached, File), NotUp>
     let log = app.root.scheduler_log(&app.settings(), key);
     file::create_folder(&app.root.log_dir(&app.settings()))?;
     let (mode, index) = (key.mode.to_string(), key.index.to_string());
+fn start(app: &App, charge: Charge, how: How) -> Result<(Detached, File), NotUp> {
+    let log = app.root.scheduler_log(&app.settings, charge);
+    file::create_folder(&app.root.log_dir(&app.settings))?;
     let lang = if app.lang == Lang::Zh { "zh" } else { "en" };
     let mut words: Vec<&OsStr> = vec![
         "--root".as_ref(),
@@ -87,7 +90,10 @@ fn start(app: &App, key: ConfigKey, how: How) -> Result<(Detached, File), NotUp>
         "--lang".as_ref(),
         lang.as_ref(),
     ];
-    words.extend(["schedule", &mode, &index, "--announce"].map(OsStr::new));
+    let charged = charge.words();
+    words.push("schedule".as_ref());
+    words.extend(charged.iter().map(OsStr::new));
+    words.push("--announce".as_ref());
     match how {
         How::Fresh => {}
         How::Resume => words.push("--resume".as_ref()),

@@ -4,7 +4,7 @@
 //! and a timer of the moment at which a delayed recovery is due.
 pub(crate) mod death;
 mod launch;
-mod policy;
+pub(crate) mod policy;
 
 use std::{
     collections::{HashMap, HashSet},

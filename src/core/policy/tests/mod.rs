@@ -163,7 +163,27 @@ impl Scene {
             gpu_count,
             memory: gib(memory),
             waiting_since: Mono(number * 1000),
+            priority: 0,
+            gpu_type: None,
+            empty: false,
         });
+        self
+    }
+
+    /// The same for a head that asks for more than others: by its priority, a model, and empty GPUs where it names no
+    /// memory.
+    fn asks(mut self, task: &str, gpu_count: u32, memory: Option<f64>, priority: i32, gpu_type: Option<&str>) -> Scene {
+        self = self.head(task, gpu_count, memory.unwrap_or(0.0));
+        if let Some(head) = self.heads.last_mut() {
+            head.priority = priority;
+            head.gpu_type = gpu_type.map(str::to_owned);
+            head.empty = memory.is_none();
+        }
+        self
+    }
+
+    fn in_line(mut self) -> Scene {
+        self.order = Order::Priority;
         self
     }
 

@@ -4,6 +4,7 @@ mod gpu;
 mod log;
 mod run;
 mod schedulers;
+mod tasks;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub(super) fn open(app: &Arc<App>, name: &str, lang: Lang) -> Result<Box<dyn Sou
         ("schedulers", None) => Ok(Box::new(schedulers::Schedulers::new(app, lang))),
         ("run", Some(run_id)) => Ok(Box::new(run::OneRun::new(app, RunId(run_id.to_owned()), lang))),
         ("log", Some(query)) => Ok(Box::new(log::OneLog::new(app, query, lang)?)),
+        ("tasks", None) => Ok(Box::new(tasks::Tasks::new(app, lang))),
         ("files", None) => Ok(Box::new(files::Files::new(app))),
         _ => Err(no_such_topic(name)),
     }
