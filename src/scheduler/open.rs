@@ -173,7 +173,11 @@ fn read_files(root: &Root, charge: Charge) -> Result<Files, Refusal> {
         loaded => loaded.map_err(unusable)?,
     };
     let rules_path = root.rules_path(&settings);
-    let rules = gpuyard_store::rules::load(&rules_path).map_err(unusable)?;
+    let rules = match gpuyard_store::rules::load(&rules_path) {
+        // A root without a command file needs no rules of its own.
+        Err(error) if charge == Charge::Tasks && error.is_not_found() => Rules::default(),
+        loaded => loaded.map_err(unusable)?,
+    };
     let mut watched = vec![rules_path.clone()];
     let command = match charge {
         Charge::File(config) => {

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod attacks;
+mod adhoc;
 mod cli;
 mod contention;
 mod crash;

@@ -433,6 +433,8 @@ fn reasons_are_shown_for_all_that_wait() {
         gpu_count: 1,
         memory: Bytes::GIB,
         reason: Reason::GpuHeldByOwnTask,
+        gpu_type: None,
+        empty: false,
     };
     story.happens(Event::Decided {
         classes: vec![class],

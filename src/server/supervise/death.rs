@@ -34,9 +34,11 @@ pub(crate) async fn of_child(child: &Detached) {
     loop {
         ended(child.as_fd().try_clone_to_owned()).await;
         match child.try_wait() {
-            Ok(Some(status)) => tracing::info!(pid = child.identity().pid, %status, "a scheduler has ended"),
+            Ok(Some(status)) => {
+                tracing::info!(pid = child.identity().pid, %status, "a process that was started here has ended")
+            }
             Ok(None) => continue,
-            Err(error) => tracing::warn!(%error, "cannot tell how a scheduler ended"),
+            Err(error) => tracing::warn!(%error, "cannot tell how a process ended"),
         }
         return;
     }
