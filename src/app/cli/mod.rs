@@ -12,8 +12,8 @@ use clap::{
 };
 use gpuyard_core::model::{Charge, ConfigKey, Lang, Mode};
 
-pub(crate) use processes::{KillArgs, PsArgs};
 use crate::failure::{Exit, Failure};
+pub(crate) use processes::{KillArgs, PsArgs};
 
 pub(crate) use adhoc::{AttachArgs, CancelArgs, OneArgs, Pair, SubmitArgs, TasksArgs, WaitArgs};
 pub(crate) use target::{Target, TargetArgs};

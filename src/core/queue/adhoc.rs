@@ -124,3 +124,6 @@ impl Machine {
         self.remove_queue(id);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Tests of the decision: a scene is built in a line or two, and the plan is looked at by task name and GPU index.
 #![allow(clippy::unwrap_used)]
 mod holding;
+mod line;
 mod ordering;
 mod properties;
 mod reasons;
