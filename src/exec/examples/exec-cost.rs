@@ -159,6 +159,7 @@ fn spec(folder: &Path, run: u32, command: &str) -> AttemptSpec {
         log_path: folder.join(uni_id.as_str()).join("output.log"),
         task_timeout: None,
         stop_grace: Seconds(1.0),
+        terminal: false,
         first_command: 0,
         uni_id,
     }

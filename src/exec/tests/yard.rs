@@ -148,6 +148,7 @@ impl Yard {
             log_path: self.log_path(&id),
             task_timeout: None,
             stop_grace: Seconds(20.0),
+            terminal: false,
             first_command: 0,
             uni_id: id,
         }
