@@ -92,6 +92,7 @@ need shellcheck shellcheck 'lint of the scripts'
 need curl curl 'calls of the API'
 need setsid util-linux 'tasks that leave their session'
 need chromium chromium 'the dashboard, as people use it'
+need tmux tmux 'terminals of ad-hoc tasks'
 # Debian keeps what makes a virtual environment apart from Python.
 python3 -c 'import ensurepip' 2>/dev/null || missing+=('python3-venv (schemathesis)')
 if ((${#missing[@]})); then

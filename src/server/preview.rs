@@ -126,6 +126,9 @@ fn room(world: &World<'_>, leases: &[LeaseView]) -> Vec<GpuRef> {
         gpu_count: 1,
         memory: Bytes::GIB,
         waiting_since: Mono(0),
+        priority: 0,
+        gpu_type: None,
+        empty: false,
     };
     let mut leases = leases.to_vec();
     let mut gpus: Vec<GpuRef> = Vec::new();
@@ -228,6 +231,9 @@ impl Heads {
                     gpu_count: task.gpu_count,
                     memory: Bytes::from_gib(task.memory_gb),
                     waiting_since: task.waiting_since.unwrap_or(now.mono),
+                    priority: 0,
+                    gpu_type: None,
+                    empty: false,
                 },
                 process_index: task.index,
                 task_id: Some(task.task_id.clone()),
@@ -284,6 +290,9 @@ fn first(queue: &QueueBlocks, now: Now) -> Option<Asked> {
             gpu_count: block.gpu_count,
             memory: Bytes::from_gib(block.memory_gb),
             waiting_since: now.mono,
+            priority: 0,
+            gpu_type: None,
+            empty: false,
         },
         process_index: 0,
         task_id: None,

@@ -25,10 +25,7 @@ use crate::{
     StartError,
     app::{Answers, App},
     connection::{self, Door},
-    adhoc::Desk,
     adhoc::{self, Desk},
-    app::App,
-    connection,
     gpus::Gpus,
     guard::{access::Guard, host::own_names},
     limits, listen,
@@ -206,8 +203,7 @@ async fn live(options: Options) -> Result<(), StartError> {
     any(&mut signals).await;
     tracing::info!("the daemon ends; schedulers and their tasks go on");
     end.send_replace(true);
-    for task in [serving, supervisor, bindings] {
-    for task in [serving, supervisor, tasks, terminals] {
+    for task in [serving, supervisor, bindings, tasks, terminals] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a part of the daemon failed");
         }

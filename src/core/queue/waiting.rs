@@ -4,10 +4,9 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
-use super::{Machine, Task};
-use super::{Demand, Machine};
+use super::{Demand, Machine, Task};
 use crate::{
-    model::{Mode, Mono, Now, QueueId},
+    model::{Mono, Now, QueueId},
     policy::{Head, Order},
 };
 
@@ -140,6 +139,9 @@ fn remove<T: Ord>(demands: &mut BTreeMap<Demand, BTreeSet<T>>, demand: &Demand, 
 impl Machine {
     /// The order in which heads compete.
     pub fn order(&self) -> Order {
+        if self.adhoc {
+            return Order::Priority;
+        }
         Order::of(self.run.mode)
     }
 
@@ -147,11 +149,6 @@ impl Machine {
     pub fn head(&self, id: QueueId) -> Option<&Task> {
         let queue = self.run.queues.get(&id).filter(|_| self.waiting.has_head(id))?;
         queue.processes.get(self.waiting.cursor(id))
-        match self.run.mode {
-            _ if self.adhoc => Order::Priority,
-            Mode::Single => Order::LongestWaiting,
-            Mode::Multi => Order::LargestFirst,
-        }
     }
 
     /// Those heads that could be started now: of each kind of demand the `most` first ones in this run's order, and the

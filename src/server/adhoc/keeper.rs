@@ -99,7 +99,7 @@ fn stand(app: &App, called: bool) -> Result<Stand, ApiError> {
     if let Some(holder) = holder(app)? {
         return Ok(Stand::AtWork(holder.process));
     }
-    if !Tasks::path(&app.root, &app.settings).exists() {
+    if !Tasks::path(&app.root, &app.settings()).exists() {
         return Ok(Stand::NotNeeded);
     }
     let ended = app.desk.tasks(app)?.fact("ended")?.is_some();

@@ -38,7 +38,7 @@ impl Desk {
         if let Some(tasks) = &*tasks {
             return Ok(Arc::clone(tasks));
         }
-        let opened = Arc::new(Tasks::open(&app.root, &app.settings).map_err(refused)?);
+        let opened = Arc::new(Tasks::open(&app.root, &app.settings()).map_err(refused)?);
         *tasks = Some(Arc::clone(&opened));
         Ok(opened)
     }

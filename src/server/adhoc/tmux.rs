@@ -39,7 +39,7 @@ pub(crate) async fn show_terminals(app: Arc<App>, mut end: watch::Receiver<bool>
     };
     let mut shown: HashSet<(AdhocId, u32)> = HashSet::new();
     loop {
-        if Tasks::path(&app.root, &app.settings).exists() {
+        if Tasks::path(&app.root, &app.settings()).exists() {
             let running = app.blocking(|app| running(app)).await.unwrap_or_default();
             let now: HashSet<(AdhocId, u32)> = running.into_iter().collect();
             for &(id, attempt) in now.iter().filter(|one| !shown.contains(one)) {
@@ -84,6 +84,6 @@ fn session(app: &App, program: &Path, socket: &Path, id: AdhocId) -> Result<Deta
     ]);
     words.extend(["attach", "--viewer", &number].map(OsString::from));
     let words: Vec<&OsStr> = words.iter().map(OsString::as_os_str).collect();
-    let log = app.root.scheduler_log(&app.settings, Charge::Tasks);
+    let log = app.root.scheduler_log(&app.settings(), Charge::Tasks);
     spawn_detached(program, &words, &log, &[])
 }

@@ -24,7 +24,6 @@ use std::{
 use gpuyard_core::{
     model::{Lang, Now, Seconds, Snapshot},
     wire::{GpuHistory, GpuProcesses, GpuReport, KillAnswer, KillRequest, ProcessName, Role, SamplerReport},
-    wire::{GpuProcesses, GpuReport, KillAnswer, KillRequest, ProcessName, Role, SamplerReport},
 };
 use gpuyard_exec::{clock, host::HostFolder, identity};
 use gpuyard_gpu::{DetailReader, GpuReader, HostSample, HostSampler, Sampler, SamplerState, SourceError};

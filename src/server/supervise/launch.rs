@@ -76,13 +76,9 @@ pub(crate) fn launch(app: &App, charge: impl Into<Charge>, how: How) -> Launched
     }
 }
 
-fn start(app: &App, key: ConfigKey, how: How) -> Result<(Detached, File), NotUp> {
-    let log = app.root.scheduler_log(&app.settings(), key);
-    file::create_folder(&app.root.log_dir(&app.settings()))?;
-    let (mode, index) = (key.mode.to_string(), key.index.to_string());
 fn start(app: &App, charge: Charge, how: How) -> Result<(Detached, File), NotUp> {
-    let log = app.root.scheduler_log(&app.settings, charge);
-    file::create_folder(&app.root.log_dir(&app.settings))?;
+    let log = app.root.scheduler_log(&app.settings(), charge);
+    file::create_folder(&app.root.log_dir(&app.settings()))?;
     let lang = if app.lang == Lang::Zh { "zh" } else { "en" };
     let mut words: Vec<&OsStr> = vec![
         "--root".as_ref(),
