@@ -16,8 +16,8 @@ pub mod program;
 pub mod runner;
 pub mod spawn;
 mod sys;
-pub mod usage;
 pub mod terminal;
+pub mod usage;
 
 pub use error::ExecError;
 

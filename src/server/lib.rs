@@ -42,11 +42,11 @@ mod settings;
 mod start_error;
 mod stream;
 mod supervise;
+#[cfg(test)]
+mod tasks_tests;
 mod tls;
 #[cfg(test)]
 mod tls_tests;
-#[cfg(test)]
-mod tasks_tests;
 #[cfg(test)]
 mod yard;
 

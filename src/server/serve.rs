@@ -23,9 +23,9 @@ use tokio::{
 
 use crate::{
     StartError,
+    adhoc::{self, Desk},
     app::{Answers, App},
     connection::{self, Door},
-    adhoc::{self, Desk},
     gpus::Gpus,
     guard::{access::Guard, host::own_names},
     limits, listen,

@@ -21,9 +21,8 @@ use tokio::sync::{
 use tower::ServiceExt;
 
 use crate::{
-    app::{Answers, App},
     adhoc::Desk,
-    app::App,
+    app::{Answers, App},
     gpus::Gpus,
     guard::{access::Guard, peer::Peer},
     live::Hub,

@@ -20,7 +20,7 @@ pub(crate) fn seats(app: &App) -> Result<Vec<GpuSeat>, ApiError> {
         .map(|held| &held.lease)
         .collect();
     let ignored = Bytes((app.rules().ignore_processes_below * MIB) as u64);
-    let latest = app.gpus.latest();
+    let latest = app.gpus.state().latest;
     let gpus = latest.as_deref().map_or(&[][..], |snapshot| &snapshot.gpus);
     let seat = |gpu: &Gpu| {
         let here: Vec<_> = live

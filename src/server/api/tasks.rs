@@ -173,7 +173,7 @@ async fn make(
 /// What was asked for, checked, also against the GPUs that are there.
 fn fitting(app: &App, asked: &NewAdhocTask) -> Result<AdhocSpec, ApiError> {
     let mut spec = adhoc::check(asked).map_err(ApiError::fields)?;
-    let latest = app.gpus.latest();
+    let latest = app.gpus.state().latest;
     let gpus = latest.as_deref().map_or(&[][..], |snapshot| &snapshot.gpus);
     adhoc::fit(&mut spec, gpus).map_err(|error| ApiError::fields(vec![error]))?;
     Ok(spec)

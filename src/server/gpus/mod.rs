@@ -230,9 +230,6 @@ impl Gpus {
     /// What the sampler knows.
     pub(crate) fn state(&self) -> SamplerState {
         self.sampler.state()
-    /// The GPUs as they were read last.
-    pub(crate) fn latest(&self) -> Option<Arc<Snapshot>> {
-        self.sampler.state().latest
     }
 
     /// How sampling goes.
