@@ -4,8 +4,8 @@
 //! wants to see, and fails when that does not come.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types)]
 
-mod attacks;
 mod adhoc;
+mod attacks;
 mod cli;
 mod contention;
 mod crash;

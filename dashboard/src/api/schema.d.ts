@@ -349,6 +349,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/gpus": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The GPUs, and which ad-hoc task sits where. */
+        get: operations["gpus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -684,6 +701,128 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Ad-hoc tasks, newest first, in pages. */
+        get: operations["tasks_list"];
+        put?: never;
+        /** Makes a task, or with `matrix` one for each combination. They are on disk when this answers. */
+        post: operations["tasks_make"];
+        /** Removes records and logs of tasks that ended before a moment. */
+        delete: operations["tasks_prune"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tasks/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancels many tasks. */
+        post: operations["tasks_cancel_many"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tasks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One task in detail. */
+        get: operations["tasks_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes what a waiting task asks for, or the priority of one that is not over. */
+        patch: operations["tasks_change"];
+        trace?: never;
+    };
+    "/api/tasks/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancels a task: one that waits at once, one that runs by ending what it started. */
+        post: operations["tasks_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tasks/{id}/clone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The fields of a new task that would be the same: to be edited, and sent to `POST /api/tasks`. Nothing is made. */
+        post: operations["tasks_clone"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tasks/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last lines of a task's log. */
+        get: operations["tasks_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tasks/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a task that is over run again: a new attempt. */
+        post: operations["tasks_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ws": {
         parameters: {
             query?: never;
@@ -705,6 +844,283 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Answer of a cancellation. What was running is `cancelling` until all that it started is gone. */
+        AdhocCancelled: {
+            /** @description Those that waited, and tasks that depended on them: they are cancelled. */
+            cancelled: components["schemas"]["i64"][];
+            /** @description Those that run: they have been told to end. */
+            cancelling: components["schemas"]["i64"][];
+            /** @description In words. */
+            message: string;
+            /** @description Those that are not there. */
+            missing: components["schemas"]["i64"][];
+            /** @description Those that are over already. */
+            over: components["schemas"]["i64"][];
+            /** @description Whether each one could be cancelled. */
+            success: boolean;
+        };
+        /**
+         * @description Body of `PATCH /api/tasks/{id}`: the fields to change. `null` takes a value away (that of the rules, or the default,
+         *     holds then); a field that is absent stays.
+         */
+        AdhocChange: {
+            /** @description See `NewAdhocTask`. */
+            command?: string | null;
+            /** @description See `NewAdhocTask`. */
+            created_by?: string | null;
+            /** @description See `NewAdhocTask`. */
+            depends_on?: components["schemas"]["i64"][] | null;
+            /** @description See `NewAdhocTask`. */
+            environment?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * Format: uint32
+             * @description See `NewAdhocTask`.
+             */
+            gpu_count?: number | null;
+            /** @description See `NewAdhocTask`. */
+            gpu_type?: string | null;
+            /**
+             * Format: double
+             * @description See `NewAdhocTask`.
+             */
+            memory?: number | null;
+            /** @description See `NewAdhocTask`. */
+            name?: string | null;
+            /**
+             * Format: date-time
+             * @description See `NewAdhocTask`.
+             */
+            not_before?: string | null;
+            /**
+             * Format: int32
+             * @description See `NewAdhocTask`. That of a running task may be changed too; it counts at its next try.
+             */
+            priority?: number | null;
+            /**
+             * Format: uint32
+             * @description See `NewAdhocTask`.
+             */
+            retries?: number | null;
+            /** @description See `NewAdhocTask`. */
+            tags?: string[] | null;
+            /**
+             * Format: double
+             * @description See `NewAdhocTask`.
+             */
+            timeout?: number | null;
+            /** @description See `NewAdhocTask`. */
+            work_dir?: string | null;
+        };
+        /** @description How many ad-hoc tasks stand where. */
+        AdhocCounts: {
+            /**
+             * Format: uint64
+             * @description Cancelled.
+             */
+            cancelled: number;
+            /**
+             * Format: uint64
+             * @description Done.
+             */
+            completed: number;
+            /**
+             * Format: uint64
+             * @description Failed.
+             */
+            failed: number;
+            /**
+             * Format: uint64
+             * @description Waiting.
+             */
+            queued: number;
+            /**
+             * Format: uint64
+             * @description At work.
+             */
+            running: number;
+        };
+        /** @description Body of `POST /api/tasks/cancel`. */
+        AdhocIds: {
+            /** @description Which. */
+            ids?: components["schemas"]["i64"][];
+        };
+        /** @description Answer of `GET /api/tasks/{id}/logs`. */
+        AdhocLog: {
+            /** @description The last lines, without their ends. Bytes that are no UTF-8 are replaced. */
+            lines: string[];
+            /** @description Which file; null: it has not run yet. */
+            log_path: string | null;
+            /**
+             * Format: uint64
+             * @description Its size, bytes.
+             */
+            size: number;
+            /** @description Whose. */
+            task_id: components["schemas"]["i64"];
+            /** @description There is more above them. */
+            truncated: boolean;
+        };
+        /** @description Answer of `POST /api/tasks`: they are on disk. */
+        AdhocMade: {
+            /** @description The first one's number. */
+            id: components["schemas"]["i64"];
+            /** @description All of them, in order. */
+            ids: components["schemas"]["i64"][];
+            /** @description In words. */
+            message: string;
+            /** @description True; a refused task is an error answer. */
+            success: boolean;
+        };
+        /** @description Answer of `GET /api/tasks`. */
+        AdhocPage: {
+            /** @description Of all tasks, whatever was asked for. */
+            counts: components["schemas"]["AdhocCounts"];
+            /** @description To be sent as `cursor` for the next page; null: this was the last. */
+            next_cursor: string | null;
+            /** @description Whether a scheduler is at work on them. */
+            scheduler: components["schemas"]["AdhocScheduler"];
+            /** @description Every tag in use. */
+            tags: string[];
+            /** @description Newest first. */
+            tasks: components["schemas"]["AdhocSummary"][];
+        };
+        /** @description Answer of `DELETE /api/tasks`. */
+        AdhocPruned: {
+            /** @description In words. */
+            message: string;
+            /**
+             * Format: uint64
+             * @description Records and logs removed.
+             */
+            removed: number;
+            /** @description True; a failed prune is an error answer. */
+            success: boolean;
+        };
+        /** @description The scheduler of ad-hoc tasks. */
+        AdhocScheduler: {
+            /**
+             * Format: int32
+             * @description Its pid.
+             */
+            pid: number | null;
+            /** @description It lives. */
+            running: boolean;
+            /** @description What is wrong with it, in words. */
+            trouble: string | null;
+        };
+        /**
+         * @description Where an ad-hoc task stands.
+         * @enum {string}
+         */
+        AdhocStatus: "queued" | "running" | "completed" | "failed" | "cancelled";
+        /** @description An ad-hoc task in a list. */
+        AdhocSummary: {
+            /** @description Indices of the GPUs that it runs on, or ran on last. */
+            assigned_gpus: number[];
+            /**
+             * Format: uint32
+             * @description Attempts begun so far.
+             */
+            attempt: number;
+            /** @description The beginning of its command. */
+            brief: string;
+            /** @description Somebody wants it to end, and it is being ended. */
+            cancelling: boolean;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description Who made it, in their own words. */
+            created_by: string | null;
+            /** @description Why its last attempt failed, or it was cancelled. */
+            error: string | null;
+            /**
+             * Format: int32
+             * @description Of its last attempt.
+             */
+            exit_code: number | null;
+            /**
+             * Format: date-time
+             * @description When its last attempt ended.
+             */
+            finished_at: string | null;
+            /**
+             * Format: uint32
+             * @description GPUs at once.
+             */
+            gpu_count: number;
+            /** @description A GPU model, or `any`. */
+            gpu_type: string;
+            /** @description Its number. */
+            id: components["schemas"]["i64"];
+            /**
+             * Format: double
+             * @description GiB on each; null: each must be empty.
+             */
+            memory: number | null;
+            /** @description For people. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description It does not start earlier.
+             */
+            not_before: string | null;
+            /**
+             * Format: int32
+             * @description The higher, the sooner.
+             */
+            priority: number;
+            reason: components["schemas"]["ShownReason"] | null;
+            /**
+             * Format: date-time
+             * @description When its last attempt started.
+             */
+            started_at: string | null;
+            /** @description Where it stands. */
+            status: components["schemas"]["AdhocStatus"];
+            /** @description Words to find it by. */
+            tags: string[];
+            /** @description The session that shows its terminal, where tmux is installed: `tmux -S SOCKET attach -t …`. */
+            tmux_session: string | null;
+        };
+        /** @description An ad-hoc task in detail. */
+        AdhocTask: components["schemas"]["AdhocSummary"] & {
+            /** @description Its script. */
+            command: string;
+            /** @description Tasks that wait for it. */
+            dependents: components["schemas"]["i64"][];
+            /** @description It starts once these have completed. */
+            depends_on: components["schemas"]["i64"][];
+            /** @description Variables of its own. */
+            environment: {
+                [key: string]: string;
+            };
+            /** @description Log of its last attempt, absolute. */
+            log_path: string | null;
+            /**
+             * Format: uint64
+             * @description Its place in the line of those that wait, from 1.
+             */
+            position: number | null;
+            /**
+             * Format: uint32
+             * @description Further tries after a failure.
+             */
+            retries: number;
+            /**
+             * Format: int32
+             * @description Signal that ended its last attempt.
+             */
+            signal: number | null;
+            timeout: components["schemas"]["Seconds"] | null;
+            /** @description How to look at its terminal in tmux, where that is installed. */
+            tmux_attach: string | null;
+            /** @description Where it runs; null: where the rules say. */
+            work_dir: string | null;
+        };
         /** @description A process that a GPU process descends from. */
         Ancestor: {
             /** @description The command line. */
@@ -1359,6 +1775,48 @@ export interface components {
              */
             total_processes: number;
         };
+        /** @description One GPU of `GET /api/gpus`. */
+        GpuSeat: {
+            assigned_task_id: components["schemas"]["i64"] | null;
+            /** @description All ad-hoc tasks that sit on it. */
+            assigned_task_ids: components["schemas"]["i64"][];
+            /**
+             * Format: uint32
+             * @description Its index.
+             */
+            index: number;
+            /** @description Nobody has a lease on it, and no process that counts is on it. */
+            is_free: boolean;
+            /** @description Its memory. */
+            memory: components["schemas"]["GpuSeatMemory"];
+            /** @description Its model; null where the driver does not say. */
+            name: string | null;
+            /**
+             * Format: float
+             * @description Percent; null where unknown.
+             */
+            utilization: number | null;
+            /** @description Its identity. */
+            uuid: components["schemas"]["GpuUuid"];
+        };
+        /** @description Memory of a GPU, bytes; null where it cannot be read. */
+        GpuSeatMemory: {
+            /**
+             * Format: uint64
+             * @description Free.
+             */
+            free: number | null;
+            /**
+             * Format: uint64
+             * @description Built in.
+             */
+            total: number | null;
+            /**
+             * Format: uint64
+             * @description In use.
+             */
+            used: number | null;
+        };
         /**
          * @description One GPU's history: a point for each of the times, the mean of what was read from it to the next; `null` where nothing
          *     was.
@@ -1934,6 +2392,64 @@ export interface components {
          * @description Milliseconds since the host booted, suspends included (`CLOCK_BOOTTIME`). Comparable only within one boot.
          */
         Mono: number;
+        /** @description Body of `POST /api/tasks`: one task, or with `matrix` one for each combination. Only `command` must be there. */
+        NewAdhocTask: {
+            /** @description One bash script, of as many lines as it likes. */
+            command?: string;
+            /** @description Who made it. */
+            created_by?: string | null;
+            /** @description It starts once these have completed; where one of them does not, it is cancelled. */
+            depends_on?: components["schemas"]["i64"][] | null;
+            /** @description Further variables. */
+            environment?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * Format: uint32
+             * @description GPUs at once (1).
+             */
+            gpu_count?: number | null;
+            /** @description A GPU model of this host (part of its name will do, where that is no other's), or `any` (default). */
+            gpu_type?: string | null;
+            /**
+             * @description A sweep: each `{name}` in command, name, work_dir and environment becomes one of its values, and each combination
+             *     becomes a task. Values are texts, numbers or booleans.
+             */
+            matrix?: {
+                [key: string]: unknown[];
+            } | null;
+            /**
+             * Format: double
+             * @description GiB on each; absent: each must be empty, but for processes that the rules ignore.
+             */
+            memory?: number | null;
+            /** @description For people; absent: the last line of the command. */
+            name?: string | null;
+            /**
+             * Format: date-time
+             * @description It does not start earlier.
+             */
+            not_before?: string | null;
+            /**
+             * Format: int32
+             * @description The higher, the sooner (0).
+             */
+            priority?: number | null;
+            /**
+             * Format: uint32
+             * @description Further tries after a failure (0).
+             */
+            retries?: number | null;
+            /** @description Words to find it by. */
+            tags?: string[] | null;
+            /**
+             * Format: double
+             * @description Seconds after which it is ended; absent: that of the rules.
+             */
+            timeout?: number | null;
+            /** @description Absolute; absent: that of the rules. */
+            work_dir?: string | null;
+        };
         /** @description The machine something happened on. */
         Node: {
             /** @description For people. */
@@ -2207,6 +2723,25 @@ export interface components {
         } | {
             /** @enum {string} */
             code: "NotIdleLongEnough";
+        } | {
+            /** @enum {string} */
+            code: "BehindEarlierTask";
+        } | {
+            /** @enum {string} */
+            code: "NotBefore";
+            /**
+             * Format: date-time
+             * @description As it was asked for.
+             */
+            until: string;
+        } | {
+            /** @enum {string} */
+            code: "WaitsForTasks";
+            /** @description Their numbers. */
+            tasks: components["schemas"]["i64"][];
+        } | {
+            /** @enum {string} */
+            code: "NoScheduler";
         };
         /** @description When a failed attempt is tried again. */
         RetryConfig: {
@@ -2245,6 +2780,11 @@ export interface components {
              * @default false
              */
             avoid_other_users: boolean;
+            /**
+             * @description (Optional) ad-hoc tasks behind one that waits may pass it where they fit, until its `hold_after`.
+             * @default false
+             */
+            backfill: boolean;
             /**
              * @description How often a scheduler looks again at GPUs that it does not hold, above 0.
              * @default 3
@@ -2374,6 +2914,8 @@ export interface components {
             auto_resume?: boolean;
             /** @description (Optional) other people's processes rule a GPU out. */
             avoid_other_users?: boolean;
+            /** @description (Optional) ad-hoc tasks behind one that waits may pass it where they fit, until its `hold_after`. */
+            backfill?: boolean;
             /** @description How often a scheduler looks again at GPUs that it does not hold, above 0. */
             check_time?: components["schemas"]["Seconds"];
             /** @description The indices to compete for. */
@@ -2599,6 +3141,25 @@ export interface components {
                 } | {
                     /** @enum {string} */
                     code: "NotIdleLongEnough";
+                } | {
+                    /** @enum {string} */
+                    code: "BehindEarlierTask";
+                } | {
+                    /** @enum {string} */
+                    code: "NotBefore";
+                    /**
+                     * Format: date-time
+                     * @description As it was asked for.
+                     */
+                    until: string;
+                } | {
+                    /** @enum {string} */
+                    code: "WaitsForTasks";
+                    /** @description Their numbers. */
+                    tasks: components["schemas"]["i64"][];
+                } | {
+                    /** @enum {string} */
+                    code: "NoScheduler";
                 }
             ][];
             /** @description The last thing that went wrong with the run itself (rules that cannot be read, say). */
@@ -3038,6 +3599,8 @@ export interface components {
          * @enum {string}
          */
         Vendor: "nvidia" | "amd" | "intel" | "simulated";
+        /** Format: int64 */
+        i64: number;
     };
     responses: {
         /** @description The body is not JSON, or the request cannot be understood. */
@@ -3962,6 +4525,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SamplerReport"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    gpus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GpuSeat"][];
                 };
             };
             401: components["responses"]["Unauthorized"];
@@ -5036,6 +5623,340 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             421: components["responses"]["WrongHost"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    tasks_list: {
+        parameters: {
+            query?: {
+                /** @description Those that stand there; several with commas between: `queued,running`. */
+                status?: string;
+                /** @description Those with this in name, command, tags or maker, or with this number. */
+                q?: string;
+                /** @description Those with this tag. */
+                tag?: string;
+                /** @description So many at most (50). */
+                limit?: number;
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdhocPage"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    tasks_make: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAdhocTask"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdhocMade"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    tasks_prune: {
+        parameters: {
+            query: {
+                /** @description Those that ended before this moment (RFC 3339). */
+                finished_before: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdhocPruned"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    tasks_cancel_many: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdhocIds"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdhocCancelled"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    tasks_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's number. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdhocTask"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    tasks_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's number. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdhocChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdhocTask"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description It no longer waits. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    tasks_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's number. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdhocCancelled"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description It is over. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    tasks_clone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's number. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewAdhocTask"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    tasks_logs: {
+        parameters: {
+            query?: {
+                /** @description The last lines, so many (100). */
+                tail?: number;
+                /** @description Another attempt than the last. */
+                attempt?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The task's number. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdhocLog"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    tasks_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's number. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskAnswer"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description It is not over. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["SlowDown"];
             503: components["responses"]["Unavailable"];
         };
