@@ -37,14 +37,28 @@ fn file(yard: &Yard) -> String {
 }
 
 /// Status, `ETag` and answer.
-async fn ask(yard: &Yard, method: &str, path: &str, if_match: Option<&str>, body: &Value) -> (u16, Option<String>, Value) {
-    let text = if body.is_null() { String::new() } else { body.to_string() };
+async fn ask(
+    yard: &Yard,
+    method: &str,
+    path: &str,
+    if_match: Option<&str>,
+    body: &Value,
+) -> (u16, Option<String>, Value) {
+    let text = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
     let mut request = known(method, path, &text);
     if let Some(tag) = if_match {
-        request.headers_mut().insert(header::IF_MATCH, format!("\"{tag}\"").parse().unwrap());
+        request
+            .headers_mut()
+            .insert(header::IF_MATCH, format!("\"{tag}\"").parse().unwrap());
     }
     let (status, headers, body) = yard.ask_whole(request).await;
-    let tag = headers.get(header::ETAG).map(|tag| tag.to_str().unwrap().trim_matches('"').to_owned());
+    let tag = headers
+        .get(header::ETAG)
+        .map(|tag| tag.to_str().unwrap().trim_matches('"').to_owned());
     (status.as_u16(), tag, serde_json::from_slice(&body).unwrap_or_default())
 }
 
@@ -57,7 +71,9 @@ async fn the_seeds_answers_are_given_field_by_field() {
     let yard = with_text(TEXT);
     std::fs::write(yard.app.root.command_dir().join("command_gpu_1.txt"), "").unwrap();
     let mut request = known("GET", "/api/commands/single/list", "");
-    request.headers_mut().insert(header::ACCEPT_LANGUAGE, "zh-CN".parse().unwrap());
+    request
+        .headers_mut()
+        .insert(header::ACCEPT_LANGUAGE, "zh-CN".parse().unwrap());
     let (status, answer) = yard.ask(request).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(
@@ -84,14 +100,23 @@ async fn the_seeds_answers_are_given_field_by_field() {
             ]}
         ])
     );
-    assert_eq!((&answer["mode"], &answer["config_name"]), (&json!("single"), &json!("config 1")));
+    assert_eq!(
+        (&answer["mode"], &answer["config_name"]),
+        (&json!("single"), &json!("config 1"))
+    );
     let finding = &answer["findings"][0];
-    assert_eq!((&finding["line"], &finding["skipped"]), (&json!(11), &json!(true)));
+    assert_eq!((&finding["line"], &finding["skipped"]), (&json!(12), &json!(true)));
     let (_, _, all) = get(&yard, "/api/commands/single/all").await;
-    assert_eq!((&all["configs"][0]["queues"], &all["configs"][1]["queues"]), (&answer["queues"], &json!([])));
+    assert_eq!(
+        (&all["configs"][0]["queues"], &all["configs"][1]["queues"]),
+        (&answer["queues"], &json!([]))
+    );
     // What is not there: index 0 always may be, others are not.
     let (status, etag, answer) = get(&yard, "/api/commands/multi").await;
-    assert_eq!((status, etag, &answer["queues"], &answer["exists"]), (200, None, &json!([]), &json!(false)));
+    assert_eq!(
+        (status, etag, &answer["queues"], &answer["exists"]),
+        (200, None, &json!([]), &json!(false))
+    );
     let (status, _, answer) = get(&yard, "/api/commands/multi?config_index=3").await;
     assert_eq!((status, &answer["code"]), (404, &json!("no_such_config")));
 }
@@ -102,16 +127,33 @@ async fn a_put_changes_its_lines_and_keeps_every_comment() {
     let (_, etag, answer) = get(&yard, "/api/commands/single").await;
     let mut queues = answer["queues"].clone();
     // What was read may be sent as it is: nothing changes.
-    let (status, same, _) = ask(&yard, "PUT", "/api/commands/single", etag.as_deref(), &json!({"queues": queues})).await;
+    let (status, same, _) = ask(
+        &yard,
+        "PUT",
+        "/api/commands/single",
+        etag.as_deref(),
+        &json!({"queues": queues}),
+    )
+    .await;
     assert_eq!((status, &same, file(&yard).as_str()), (200, &etag, TEXT));
     queues[0]["processes"][0]["memory"] = json!(22);
     let body = json!({"queues": queues});
     let (status, new, answer) = ask(&yard, "PUT", "/api/commands/single", etag.as_deref(), &body).await;
-    assert_eq!((status, &answer["queues_count"], &answer["mode"]), (200, &json!(2), &json!("single")));
+    assert_eq!(
+        (status, &answer["queues_count"], &answer["mode"]),
+        (200, &json!(2), &json!("single"))
+    );
     assert_eq!(file(&yard), TEXT.replace("20 # memory", "22 # memory"));
     // The same again, from what was read before: somebody else's save stands, and is shown.
     queues[0]["processes"][0]["memory"] = json!(24);
-    let (status, now, answer) = ask(&yard, "PUT", "/api/commands/single", etag.as_deref(), &json!({"queues": queues})).await;
+    let (status, now, answer) = ask(
+        &yard,
+        "PUT",
+        "/api/commands/single",
+        etag.as_deref(),
+        &json!({"queues": queues}),
+    )
+    .await;
     assert_eq!((status, &answer["code"], &now), (409, &json!("stale"), &new));
     assert_eq!(answer["current"]["queues"][0]["processes"][0]["memory"], json!(22.0));
     assert_eq!(file(&yard), TEXT.replace("20 # memory", "22 # memory"));
@@ -157,16 +199,27 @@ async fn what_would_be_misread_is_refused_by_field_and_nothing_is_written() {
     ];
     for (body, field) in cases {
         let (status, _, answer) = ask(&yard, "PUT", "/api/commands/single", None, &body).await;
-        assert_eq!((status, &answer["errors"][0]["field"]), (422, &json!(field)), "{body} {answer}");
+        assert_eq!(
+            (status, &answer["errors"][0]["field"]),
+            (422, &json!(field)),
+            "{body} {answer}"
+        );
         assert_eq!(file(&yard), TEXT, "{body}");
     }
     // What looks odd and can be written is written, and read back as it was sent.
-    let odd = json!(["echo '\u{2028}' \"a\" && \"b\"", "echo {\"a\": 1} ${HOME} \\\n  --more", "2 fast 2 furious"]);
+    let odd = json!([
+        "echo '\u{2028}' \"a\" && \"b\"",
+        "echo {\"a\": 1} ${HOME} \\\n  --more",
+        "2 fast 2 furious"
+    ]);
     let (status, ..) = ask(&yard, "PUT", "/api/commands/single", None, &task(odd.clone())).await;
     assert_eq!(status, 200);
     let (_, _, answer) = get(&yard, "/api/commands/single").await;
     assert_eq!(answer["queues"][0]["processes"][0]["commands"], odd);
-    assert!(file(&yard).contains("oops\nno memory here"), "a block that cannot be read stays");
+    assert!(
+        file(&yard).contains("oops\nno memory here"),
+        "a block that cannot be read stays"
+    );
 }
 
 #[tokio::test]
@@ -178,25 +231,57 @@ async fn text_is_checked_without_a_save_and_saved_with_its_findings() {
     let path = "/api/commands/single/text";
     let body = json!({"text": broken, "dry_run": true});
     let (status, _, checked) = ask(&yard, "PUT", path, etag.as_deref(), &body).await;
-    assert_eq!((status, &checked["saved"], &checked["queues_count"]), (200, &json!(false), &json!(0)));
-    assert_eq!((&checked["findings"][0]["line"], &checked["findings"][0]["severity"]), (&json!(2), &json!("error")));
+    assert_eq!(
+        (status, &checked["saved"], &checked["queues_count"]),
+        (200, &json!(false), &json!(0))
+    );
+    assert_eq!(
+        (&checked["findings"][0]["line"], &checked["findings"][0]["severity"]),
+        (&json!(2), &json!("error"))
+    );
     assert_eq!(file(&yard), TEXT);
     let (status, new, saved) = ask(&yard, "PUT", path, etag.as_deref(), &json!({"text": broken})).await;
-    assert_eq!((status, &saved["saved"], &saved["findings"]), (200, &json!(true), &checked["findings"]));
-    assert_eq!((file(&yard).as_str(), new.as_deref()), (broken, checked["etag"].as_str()));
+    assert_eq!(
+        (status, &saved["saved"], &saved["findings"]),
+        (200, &json!(true), &checked["findings"])
+    );
+    assert_eq!(
+        (file(&yard).as_str(), new.as_deref()),
+        (broken, checked["etag"].as_str())
+    );
     for dry_run in [true, false] {
         let body = json!({"text": TEXT, "dry_run": dry_run});
         let (status, now, answer) = ask(&yard, "PUT", path, etag.as_deref(), &body).await;
-        assert_eq!((status, now, &answer["current"]["text"]), (409, new.clone(), &json!(broken)));
+        assert_eq!(
+            (status, now, &answer["current"]["text"]),
+            (409, new.clone(), &json!(broken))
+        );
     }
     let (status, _, answer) = ask(&yard, "PUT", path, None, &json!({"text": "1\na\n1\n\u{0}"})).await;
     assert_eq!((status, &answer["errors"][0]["code"]), (422, &json!("nul")));
-    let (status, ..) = ask(&yard, "PUT", "/api/commands/multi/text?config_index=4", None, &json!({"text": ""})).await;
+    let (status, ..) = ask(
+        &yard,
+        "PUT",
+        "/api/commands/multi/text?config_index=4",
+        None,
+        &json!({"text": ""}),
+    )
+    .await;
     assert_eq!(status, 404);
     // Index 0 is made where it is not there yet.
-    let (status, ..) = ask(&yard, "PUT", "/api/commands/multi/text", None, &json!({"text": "1\na\n2\n1\n"})).await;
+    let (status, ..) = ask(
+        &yard,
+        "PUT",
+        "/api/commands/multi/text",
+        None,
+        &json!({"text": "1\na\n2\n1\n"}),
+    )
+    .await;
     assert_eq!(status, 200);
-    assert_eq!(get(&yard, "/api/commands/multi").await.2["queues"][0]["processes"][0]["gpu_count"], json!(2));
+    assert_eq!(
+        get(&yard, "/api/commands/multi").await.2["queues"][0]["processes"][0]["gpu_count"],
+        json!(2)
+    );
 }
 
 #[tokio::test]
@@ -207,10 +292,16 @@ async fn a_reset_goes_back_and_older_versions_can_be_read() {
     assert_eq!((status, &answer["code"]), (404, &json!("no_backup")));
     let put = |text: &'static str| json!({"text": text});
     for text in ["1\na\n1\n", "1\nb\n1\n"] {
-        assert_eq!(ask(&yard, "PUT", "/api/commands/single/text", None, &put(text)).await.0, 200);
+        assert_eq!(
+            ask(&yard, "PUT", "/api/commands/single/text", None, &put(text)).await.0,
+            200
+        );
     }
     let (status, _, answer) = ask(&yard, "POST", reset, None, &Value::Null).await;
-    assert_eq!((status, &answer["queues_count"], file(&yard).as_str()), (200, &json!(1), "1\na\n1\n"));
+    assert_eq!(
+        (status, &answer["queues_count"], file(&yard).as_str()),
+        (200, &json!(1), "1\na\n1\n")
+    );
     let (_, _, answer) = get(&yard, "/api/commands/single/versions?config_index=0").await;
     let mut texts = Vec::new();
     for version in answer["versions"].as_array().unwrap() {
@@ -221,7 +312,11 @@ async fn a_reset_goes_back_and_older_versions_can_be_read() {
     }
     texts.sort();
     assert_eq!(texts, [TEXT, "1\na\n1\n", "1\nb\n1\n"]);
-    for wrong in ["..%2f..%2fcommand_gpu.txt", "command_gpu.txt", "0000000000000-000000000000"] {
+    for wrong in [
+        "..%2f..%2fcommand_gpu.txt",
+        "command_gpu.txt",
+        "0000000000000-000000000000",
+    ] {
         let (status, _, answer) = get(&yard, &format!("/api/commands/single/versions/{wrong}")).await;
         assert_eq!((status, &answer["code"]), (404, &json!("no_such_version")), "{wrong}");
     }
@@ -233,12 +328,18 @@ async fn new_ones_take_the_lowest_index_and_those_that_run_stay() {
     let new = "/api/commands/single/new";
     for index in [1, 2] {
         let (status, _, answer) = ask(&yard, "POST", new, None, &Value::Null).await;
-        assert_eq!((status, &answer["config"]["index"], &answer["config"]["exists"]), (200, &json!(index), &json!(true)));
+        assert_eq!(
+            (status, &answer["config"]["index"], &answer["config"]["exists"]),
+            (200, &json!(index), &json!(true))
+        );
     }
     let delete = |index: u32| format!("/api/commands/single/{index}");
     let (status, _, answer) = ask(&yard, "DELETE", &delete(0), None, &Value::Null).await;
     assert_eq!((status, &answer["code"]), (409, &json!("first_config")));
-    let key = ConfigKey { mode: Mode::Single, index: 1 };
+    let key = ConfigKey {
+        mode: Mode::Single,
+        index: 1,
+    };
     {
         // Our own process stands for its scheduler.
         let _place = Place::take(&yard.app.host, yard.app.root.path(), &key.to_string()).unwrap();
@@ -248,13 +349,27 @@ async fn new_ones_take_the_lowest_index_and_those_that_run_stay() {
     let (status, _, answer) = ask(&yard, "DELETE", &delete(1), Some(&"0".repeat(32)), &Value::Null).await;
     assert_eq!((status, &answer["code"]), (409, &json!("stale")));
     let (status, _, answer) = ask(&yard, "DELETE", &delete(1), None, &Value::Null).await;
-    assert_eq!((status, &answer["config"]["file_name"]), (200, &json!("command_gpu_1.txt")));
+    assert_eq!(
+        (status, &answer["config"]["file_name"]),
+        (200, &json!("command_gpu_1.txt"))
+    );
     assert_eq!(ask(&yard, "DELETE", &delete(1), None, &Value::Null).await.0, 404);
     assert_eq!(get(&yard, "/api/commands/single?config_index=1").await.0, 404);
     let (_, _, answer) = ask(&yard, "POST", new, None, &Value::Null).await;
     assert_eq!(answer["config"]["index"], json!(1));
     for wrong in ["x", "-1", "99999999999"] {
-        assert_eq!(ask(&yard, "DELETE", &format!("/api/commands/single/{wrong}"), None, &Value::Null).await.0, 404);
+        assert_eq!(
+            ask(
+                &yard,
+                "DELETE",
+                &format!("/api/commands/single/{wrong}"),
+                None,
+                &Value::Null
+            )
+            .await
+            .0,
+            404
+        );
     }
 }
 
@@ -264,28 +379,51 @@ async fn files_that_are_no_text_are_shown_and_left_alone() {
     use std::os::unix::fs::symlink;
     let yard = with_text(TEXT);
     let path = yard.app.root.command_dir().join("command_gpu.txt");
-    let remove = || if path.is_dir() { std::fs::remove_dir(&path) } else { std::fs::remove_file(&path) }.unwrap();
+    let remove = || {
+        if path.is_dir() {
+            std::fs::remove_dir(&path)
+        } else {
+            std::fs::remove_file(&path)
+        }
+        .unwrap()
+    };
     type Make<'a> = Box<dyn Fn() + 'a>;
     let cases: Vec<(&str, Make)> = vec![
         ("NUL", Box::new(|| std::fs::write(&path, "1\na\0b\n1\n").unwrap())),
-        ("latin-1", Box::new(|| std::fs::write(&path, b"1\ncaf\xe9\n1\n").unwrap())),
-        ("100 MB", Box::new(|| std::fs::File::create(&path).unwrap().set_len(100 << 20).unwrap())),
+        (
+            "latin-1",
+            Box::new(|| std::fs::write(&path, b"1\ncaf\xe9\n1\n").unwrap()),
+        ),
+        (
+            "100 MB",
+            Box::new(|| std::fs::File::create(&path).unwrap().set_len(100 << 20).unwrap()),
+        ),
         ("a folder", Box::new(|| std::fs::create_dir(&path).unwrap())),
         (
             "a fifo",
             Box::new(|| nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap()),
         ),
         ("/dev/zero", Box::new(|| symlink("/dev/zero", &path).unwrap())),
-        ("a looping link", Box::new(|| symlink("command_gpu.txt", &path).unwrap())),
+        (
+            "a looping link",
+            Box::new(|| symlink("command_gpu.txt", &path).unwrap()),
+        ),
     ];
     for (what, make) in cases {
         remove();
         make();
         let (status, _, answer) = get(&yard, "/api/commands/single").await;
         assert_eq!(status, 409, "{what}: {answer}");
-        assert!(answer["message"].as_str().unwrap().contains("command_gpu.txt"), "{what}: {answer}");
+        assert!(
+            answer["message"].as_str().unwrap().contains("command_gpu.txt"),
+            "{what}: {answer}"
+        );
         let (status, _, all) = get(&yard, "/api/commands/single/all").await;
-        assert_eq!((status, all["configs"][0]["error"].is_string()), (200, true), "{what}: {all}");
+        assert_eq!(
+            (status, all["configs"][0]["error"].is_string()),
+            (200, true),
+            "{what}: {all}"
+        );
         for (path, body) in [
             ("/api/commands/single", json!({"queues": []})),
             ("/api/commands/single/text", json!({"text": "1\na\n1\n"})),
@@ -306,9 +444,17 @@ async fn files_that_are_no_text_are_shown_and_left_alone() {
         remove();
         std::fs::write(&path, text).unwrap();
         let (status, _, answer) = get(&yard, "/api/commands/single").await;
-        assert_eq!((status, answer["queues"].as_array().unwrap().len()), (200, queues), "{what}");
+        assert_eq!(
+            (status, answer["queues"].as_array().unwrap().len()),
+            (200, queues),
+            "{what}"
+        );
         let body = json!({"queues": answer["queues"]});
-        assert_eq!(ask(&yard, "PUT", "/api/commands/single", None, &body).await.0, 200, "{what}");
+        assert_eq!(
+            ask(&yard, "PUT", "/api/commands/single", None, &body).await.0,
+            200,
+            "{what}"
+        );
         assert_eq!(file(&yard), text, "{what}");
     }
 }

@@ -17,8 +17,18 @@ fn yard() -> Yard {
     yard
 }
 
-async fn ask(yard: &Yard, method: &str, path: &str, if_match: Option<&str>, body: &Value) -> (u16, Option<String>, Value) {
-    let text = if body.is_null() { String::new() } else { body.to_string() };
+async fn ask(
+    yard: &Yard,
+    method: &str,
+    path: &str,
+    if_match: Option<&str>,
+    body: &Value,
+) -> (u16, Option<String>, Value) {
+    let text = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
     let mut request = known(method, path, &text);
     if let Some(tag) = if_match {
         request.headers_mut().insert(header::IF_MATCH, tag.parse().unwrap());
@@ -47,7 +57,10 @@ async fn rules_are_answered_with_the_seeds_fields() {
     }
     assert_eq!(answer["retry_config"]["max_retry_before_backoff"], json!(3));
     assert_eq!(answer["retry_config"]["backoff_duration"], json!(600.0));
-    assert_eq!((&answer["task_timeout"], &answer["on_failure"]), (&Value::Null, &json!("stop")));
+    assert_eq!(
+        (&answer["task_timeout"], &answer["on_failure"]),
+        (&Value::Null, &json!("stop"))
+    );
 }
 
 #[tokio::test]
@@ -56,7 +69,10 @@ async fn a_rule_is_changed_alone_and_its_comment_stays() {
     let (_, etag, _) = ask(&yard, "GET", "/api/config", None, &Value::Null).await;
     let change = json!({"max_gpu": 5, "retry_config": {"backoff_duration": 60}});
     let (status, new, answer) = ask(&yard, "PUT", "/api/config", etag.as_deref(), &change).await;
-    assert_eq!((status, &answer["status"], &answer["data"]["max_gpu"]), (200, &json!("success"), &json!(5)));
+    assert_eq!(
+        (status, &answer["status"], &answer["data"]["max_gpu"]),
+        (200, &json!("success"), &json!(5))
+    );
     assert_eq!(answer["requires_restart"], json!([]));
     // This machine has no such folder.
     assert!(answer["warnings"][0].as_str().unwrap().contains("work_dir"), "{answer}");
@@ -69,11 +85,28 @@ async fn a_rule_is_changed_alone_and_its_comment_stays() {
     assert_eq!((status, now, &answer["current"]["max_gpu"]), (409, new, &json!(5)));
     // An editor's change counts as one.
     std::fs::write(yard.app.rules_path(), text.replace("gpu_left: 1", "gpu_left: 0")).unwrap();
-    let (status, now, answer) = ask(&yard, "PUT", "/api/config", now_of(&yard).await.as_deref(), &json!({"max_gpu": 6})).await;
+    let (status, now, answer) = ask(
+        &yard,
+        "PUT",
+        "/api/config",
+        now_of(&yard).await.as_deref(),
+        &json!({"max_gpu": 6}),
+    )
+    .await;
     assert_eq!((status, &answer["data"]["gpu_left"]), (200, &json!(0)));
     assert_eq!(now, now_of(&yard).await);
-    let (status, _, answer) = ask(&yard, "PUT", "/api/config", None, &json!({"gpu_command_file": "other.txt"})).await;
-    assert_eq!((status, &answer["requires_restart"]), (200, &json!(["gpu_command_file"])));
+    let (status, _, answer) = ask(
+        &yard,
+        "PUT",
+        "/api/config",
+        None,
+        &json!({"gpu_command_file": "other.txt"}),
+    )
+    .await;
+    assert_eq!(
+        (status, &answer["requires_restart"]),
+        (200, &json!(["gpu_command_file"]))
+    );
 }
 
 async fn now_of(yard: &Yard) -> Option<String> {
@@ -87,20 +120,32 @@ async fn each_key_is_checked_in_both_languages_and_nothing_is_written() {
         (json!({"min_gpu": 10}), "min_gpu"),
         (json!({"max_gpu": 1}), "max_gpu"),
         (json!({"check_time": 0}), "check_time"),
-        (json!({"retry_config": {"max_retry_before_backoff": 0}}), "retry_config.max_retry_before_backoff"),
+        (
+            json!({"retry_config": {"max_retry_before_backoff": 0}}),
+            "retry_config.max_retry_before_backoff",
+        ),
         (json!({"compete_gpus": [0, -1]}), "compete_gpus[1]"),
-        (json!({"environment": {"CUDA_VISIBLE_DEVICES": "0"}}), "environment.CUDA_VISIBLE_DEVICES"),
+        (
+            json!({"environment": {"CUDA_VISIBLE_DEVICES": "0"}}),
+            "environment.CUDA_VISIBLE_DEVICES",
+        ),
         (json!({"max_gpuu": 1}), "max_gpuu"),
         (json!({"work_dir": ""}), "work_dir"),
     ];
     for (change, field) in cases {
         for lang in ["en", "zh"] {
             let mut request = known("PUT", "/api/config", &change.to_string());
-            request.headers_mut().insert(header::ACCEPT_LANGUAGE, lang.parse().unwrap());
+            request
+                .headers_mut()
+                .insert(header::ACCEPT_LANGUAGE, lang.parse().unwrap());
             let (status, answer) = yard.ask(request).await;
             assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{change}");
             assert_eq!(answer["errors"][0]["field"], json!(field));
-            let chinese = answer["errors"][0]["message"].as_str().unwrap().chars().any(|c| c > '\u{2e7f}');
+            let chinese = answer["errors"][0]["message"]
+                .as_str()
+                .unwrap()
+                .chars()
+                .any(|c| c > '\u{2e7f}');
             assert_eq!(chinese, lang == "zh", "{answer}");
         }
         assert_eq!(rules_text(&yard), RULES);
@@ -114,7 +159,11 @@ async fn each_key_is_checked_in_both_languages_and_nothing_is_written() {
 #[tokio::test]
 async fn a_rules_file_that_cannot_be_read_is_shown_with_its_line_and_never_written() {
     let yard = yard();
-    for (broken, line) in [("check_time: 3\nmax_gpu: [\n", "line"), ("max_gpu: x\n", "max_gpu"), ("a: \0", "line 1")] {
+    for (broken, line) in [
+        ("check_time: 3\nmax_gpu: [\n", "line"),
+        ("max_gpu: x\n", "max_gpu"),
+        ("a: \0", "line 1"),
+    ] {
         std::fs::write(yard.app.rules_path(), broken).unwrap();
         let calls = [
             ("GET", "/api/config", Value::Null),
@@ -123,7 +172,11 @@ async fn a_rules_file_that_cannot_be_read_is_shown_with_its_line_and_never_writt
         ];
         for (method, path, body) in calls {
             let (status, _, answer) = ask(&yard, method, path, None, &body).await;
-            assert_eq!((status, &answer["code"]), (409, &json!("unreadable_file")), "{method} {answer}");
+            assert_eq!(
+                (status, &answer["code"]),
+                (409, &json!("unreadable_file")),
+                "{method} {answer}"
+            );
             assert!(answer["message"].as_str().unwrap().contains(line), "{answer}");
         }
         assert_eq!(rules_text(&yard), broken);
@@ -144,11 +197,19 @@ async fn a_preview_says_what_would_start_and_what_would_wait() {
     };
     let (status, _, answer) = preview(json!({"gpu_left": 0, "min_gpu": 0, "max_gpu": 8})).await;
     assert_eq!((status, &answer["message"]), (200, &Value::Null), "{answer}");
-    assert_eq!((&answer["available"], &answer["allowed"], &answer["held"]), (&json!(2), &json!(2), &json!(0)));
+    assert_eq!(
+        (&answer["available"], &answer["allowed"], &answer["held"]),
+        (&json!(2), &json!(2), &json!(0))
+    );
     assert_eq!(answer["would_take"].as_array().unwrap().len(), 2);
     let single = &answer["configs"][0];
     assert_eq!((&single["mode"], &single["running"]), (&json!("single"), &json!(false)));
-    let started: Vec<u64> = single["start"].as_array().unwrap().iter().map(|s| s["queue_id"].as_u64().unwrap()).collect();
+    let started: Vec<u64> = single["start"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["queue_id"].as_u64().unwrap())
+        .collect();
     assert_eq!(started, [1, 3]);
     let waits: Vec<(u64, &str)> = single["wait"]
         .as_array()
@@ -160,11 +221,27 @@ async fn a_preview_says_what_would_start_and_what_would_wait() {
     // Each of those that do not run is looked at for itself.
     assert_eq!(answer["configs"][1]["start"][0]["gpus"].as_array().unwrap().len(), 2);
     let (_, _, answer) = preview(json!({"min_gpu": 0, "max_gpu": 1})).await;
-    assert_eq!((answer["would_take"].as_array().unwrap().len(), &answer["allowed"]), (1, &json!(1)));
-    assert_eq!(answer["configs"][1]["wait"][0]["reason"]["code"], json!("NoGpuMatches"));
-    let (_, _, answer) = preview(json!({"use_all_gpus": false, "compete_gpus": [1, 9], "min_gpu": 0, "gpu_left": 0})).await;
-    assert_eq!((&answer["competed"], &answer["would_take"][0]["index"]), (&json!([1]), &json!(1)));
-    assert!(answer["warnings"].as_array().unwrap().iter().any(|w| w.as_str().unwrap().contains("GPU 9")));
+    assert_eq!(
+        (answer["would_take"].as_array().unwrap().len(), &answer["allowed"]),
+        (1, &json!(1))
+    );
+    assert_eq!(
+        answer["configs"][1]["wait"][0]["reason"]["code"],
+        json!("ReservedForOthers")
+    );
+    let (_, _, answer) =
+        preview(json!({"use_all_gpus": false, "compete_gpus": [1, 9], "min_gpu": 0, "gpu_left": 0})).await;
+    assert_eq!(
+        (&answer["competed"], &answer["would_take"][0]["index"]),
+        (&json!([1]), &json!(1))
+    );
+    assert!(
+        answer["warnings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|w| w.as_str().unwrap().contains("GPU 9"))
+    );
     let (status, _, answer) = preview(json!({"min_gpu": 99})).await;
     assert_eq!((status, &answer["errors"][0]["field"]), (422, &json!("min_gpu")));
     assert_eq!(rules_text(&yard), before);
@@ -174,7 +251,9 @@ async fn a_preview_says_what_would_start_and_what_would_wait() {
 async fn settings_are_answered_key_by_key_without_the_secret() {
     let yard = yard();
     let mut request = known("GET", "/api/settings", "");
-    request.headers_mut().insert(header::ACCEPT_LANGUAGE, "zh".parse().unwrap());
+    request
+        .headers_mut()
+        .insert(header::ACCEPT_LANGUAGE, "zh".parse().unwrap());
     let (status, _, body) = yard.ask_whole(request).await;
     assert_eq!(status, StatusCode::OK);
     assert!(!String::from_utf8_lossy(&body).contains(SECRET));
@@ -185,8 +264,17 @@ async fn settings_are_answered_key_by_key_without_the_secret() {
     for (key, value) in seed.as_object().unwrap() {
         assert_eq!(&answer["port"][key], value);
     }
-    assert_eq!(answer["target-yaml-path"]["description"], json!("要操作的 YAML 文件路径"));
-    assert_eq!((&answer["target-yaml-path"]["requires_restart"], &answer["target-yaml-path"]["warning"]), (&json!(false), &Value::Null));
+    assert_eq!(
+        answer["target-yaml-path"]["description"],
+        json!("要操作的 YAML 文件路径")
+    );
+    assert_eq!(
+        (
+            &answer["target-yaml-path"]["requires_restart"],
+            &answer["target-yaml-path"]["warning"]
+        ),
+        (&json!(false), &Value::Null)
+    );
     assert_eq!(answer["secret"]["value"], Value::Null);
     let every = serde_json::to_value(Settings::default()).unwrap();
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
@@ -200,16 +288,29 @@ async fn a_change_of_settings_says_what_waits_for_a_restart() {
     let (_, etag, _) = ask(&yard, "GET", "/api/settings", None, &Value::Null).await;
     let change = json!({"port": 29215, "allow-lan": false, "log-level": "debug"});
     let mut request = known("PUT", "/api/settings", &change.to_string());
-    request.headers_mut().insert(header::ACCEPT_LANGUAGE, "zh".parse().unwrap());
+    request
+        .headers_mut()
+        .insert(header::ACCEPT_LANGUAGE, "zh".parse().unwrap());
     let (status, answer) = yard.ask(request).await;
     assert_eq!((status, &answer["message"]), (StatusCode::OK, &json!("设置保存成功")));
     assert_eq!(answer["requires_restart"], json!(["allow-lan", "port"]));
-    assert!(answer["warnings"].as_array().unwrap().contains(&json!("修改端口后，下次启动可能使用新端口")));
+    assert!(
+        answer["warnings"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("修改端口后，下次启动可能使用新端口"))
+    );
     let after = std::fs::read_to_string(yard.app.root.settings_path()).unwrap();
     assert_eq!(before.matches('#').count(), after.matches('#').count());
     let (_, _, answer) = ask(&yard, "GET", "/api/settings", None, &Value::Null).await;
-    assert_eq!((&answer["port"]["value"], &answer["port"]["pending"]), (&json!(29215), &json!(true)));
-    assert_eq!((&answer["log-level"]["value"], &answer["log-level"]["pending"]), (&json!("debug"), &json!(false)));
+    assert_eq!(
+        (&answer["port"]["value"], &answer["port"]["pending"]),
+        (&json!(29215), &json!(true))
+    );
+    assert_eq!(
+        (&answer["log-level"]["value"], &answer["log-level"]["pending"]),
+        (&json!("debug"), &json!(false))
+    );
     assert_eq!(yard.app.settings().log_level, "debug");
     let (status, _, answer) = ask(&yard, "PUT", "/api/settings", etag.as_deref(), &json!({"port": 1})).await;
     assert_eq!((status, &answer["current"]["port"]["value"]), (409, &json!(29215)));
@@ -223,7 +324,11 @@ async fn a_change_of_settings_says_what_waits_for_a_restart() {
         (json!({"tls-cert": "/x"}), "tls-key"),
     ] {
         let (status, _, answer) = ask(&yard, "PUT", "/api/settings", None, &change).await;
-        assert_eq!((status, &answer["errors"][0]["field"]), (422, &json!(field)), "{change}");
+        assert_eq!(
+            (status, &answer["errors"][0]["field"]),
+            (422, &json!(field)),
+            "{change}"
+        );
     }
     assert_eq!(std::fs::read_to_string(yard.app.root.settings_path()).unwrap(), after);
 }
@@ -252,7 +357,10 @@ async fn a_changed_secret_ends_every_login_whoever_changed_it() {
     // The caller's own login ends too, and is answered still.
     let (status, answer) = yard.ask(call("PUT", "/api/settings", Some(&token), &change)).await;
     assert_eq!(status, StatusCode::OK);
-    assert!(answer["warnings"][0].as_str().unwrap().contains("every login ends"), "{answer}");
+    assert!(
+        answer["warnings"][0].as_str().unwrap().contains("every login ends"),
+        "{answer}"
+    );
     assert!(!opens(token).await && !opens(SECRET.into()).await && opens(NEXT.into()).await);
     let token = login(NEXT).await;
     let text = std::fs::read_to_string(yard.app.root.settings_path()).unwrap();
@@ -267,15 +375,27 @@ async fn a_changed_secret_ends_every_login_whoever_changed_it() {
 
 #[tokio::test]
 async fn a_daemon_of_root_does_not_give_its_secret_up() {
-    let rooted = Yard::of_user(0, Settings { secret: SECRET.into(), ..Settings::default() });
+    let rooted = Yard::of_user(
+        0,
+        Settings {
+            secret: SECRET.into(),
+            ..Settings::default()
+        },
+    );
     std::fs::write(rooted.app.root.settings_path(), format!("secret: \"{SECRET}\"\n")).unwrap();
     let (status, answer) = rooted.ask(known("PUT", "/api/settings", "{\"secret\": \"\"}")).await;
-    assert_eq!((status, &answer["errors"][0]["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("secret")));
+    assert_eq!(
+        (status, &answer["errors"][0]["field"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("secret"))
+    );
     let yard = yard();
     assert_ne!(UID, 0);
     let (status, _, answer) = ask(&yard, "PUT", "/api/settings", None, &json!({"secret": ""})).await;
     assert_eq!(status, 200);
-    assert!(answer["warnings"].to_string().contains("no secret any more"), "{answer}");
+    assert!(
+        answer["warnings"].to_string().contains("no secret any more"),
+        "{answer}"
+    );
     let (_, _, answer) = ask(&yard, "GET", "/api/settings", None, &Value::Null).await;
     assert_eq!(answer["secret"]["value"], json!(""));
     assert!(rules::load(&yard.app.rules_path()).is_ok());

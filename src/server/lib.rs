@@ -7,6 +7,10 @@ mod adhoc;
 mod api;
 mod app;
 mod audit;
+#[cfg(test)]
+mod commands_tests;
+#[cfg(test)]
+mod config_tests;
 mod connection;
 mod dashboard;
 mod document;

@@ -61,8 +61,17 @@ impl Yard {
         Yard::starting(settings, |_| "/bin/false".into())
     }
 
+    /// A daemon of another user.
+    pub(crate) fn of_user(uid: u32, settings: Settings) -> Yard {
+        Yard::made(uid, settings, |_| "/bin/false".into())
+    }
+
     /// `program` makes what is started as schedulers, in a folder of its own.
     pub(crate) fn starting(settings: Settings, program: impl FnOnce(&Path) -> PathBuf) -> Yard {
+        Yard::made(UID, settings, program)
+    }
+
+    fn made(uid: u32, settings: Settings, program: impl FnOnce(&Path) -> PathBuf) -> Yard {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("root");
         std::fs::create_dir(&root).unwrap();
@@ -78,7 +87,7 @@ impl Yard {
         let (news, heard) = mpsc::unbounded_channel();
         let (end, ended) = watch::channel(false);
         let app = App {
-            guard: Arc::new(Guard::new(&settings, UID, vec!["yard".into()], clock::now)),
+            guard: Arc::new(Guard::new(&settings, uid, vec!["yard".into()], clock::now)),
             gpus: Gpus::start(reader, Seconds(3600.0), root.path().to_owned()).unwrap(),
             runs: Book::new(root.state_dir()),
             desk: Desk::default(),
