@@ -4,14 +4,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use gpuyard_core::model::Settings;
 
 /// Settings that take effect at the daemon's next start only: it has bound, opened or measured by them.
-const AT_START: [&str; 10] = [
+const AT_START: [&str; 9] = [
     "log-dir",
     "port",
     "allow-lan",
     "bind-address",
     "gpu-source",
     "language",
-    "log-roots",
     "tls-cert",
     "tls-key",
     "data-dir",

@@ -481,7 +481,6 @@ async fn delete(
             Err(error) if error.is_not_found() => return Err(no_such_config(key)),
             Err(error) => return Err(ApiError::of_file(error)),
         }
-        app.bindings.forget(key).map_err(ApiError::of_file)?;
         let config = CommandFileName {
             index,
             name: name(index, lang),
