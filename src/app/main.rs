@@ -66,6 +66,7 @@ fn command_line() -> i32 {
         screen,
         lang,
         root: cli.root(),
+        url: cli.url.clone().filter(|url| !url.trim().is_empty()),
     };
     let json = cli.json();
     let mut out = BufWriter::new(io::stdout().lock());
@@ -101,6 +102,9 @@ fn carry_out(verb: Verb, context: &Context, out: &mut dyn Write) -> Result<i32, 
         Verb::Clone(args) => client::adhoc::clone(context, &args, out),
         Verb::Wait(args) => client::adhoc::wait(context, &args),
         Verb::Attach(args) => client::attach::attach(context, &args, out),
+        Verb::Queue(args) => client::queue::queue(context, &args, out),
+        Verb::Login(args) => client::account::login(context, &args, out),
+        Verb::Logout => client::account::logout(context, out),
         Verb::Check(args) => check::check(context, &args, out),
         Verb::Completions(args) => {
             // Into memory first: clap panics where it cannot write.

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod control;
 mod error;
 pub mod executor;
+pub mod foreground;
 pub mod host;
 pub mod identity;
 pub mod kill;

@@ -12,6 +12,7 @@ mod crash;
 mod daemon;
 mod deaths;
 mod disk;
+mod editing;
 mod edits;
 mod faults;
 mod nvml;

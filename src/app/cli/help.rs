@@ -15,7 +15,7 @@ Exit codes:
   logs --exit-code: the task's own exit code, or 128 + n if signal n killed it
 
 Environment:
-  GPUYARD_ROOT, GPUYARD_GPU_SOURCE, GPUYARD_SIMULATION, GPUYARD_HOST_DIR, NO_COLOR";
+  GPUYARD_ROOT, GPUYARD_URL, GPUYARD_GPU_SOURCE, GPUYARD_SIMULATION, GPUYARD_HOST_DIR, NO_COLOR";
 
 const EXIT_CODES_ZH: &str = "\
 退出码：
@@ -29,10 +29,38 @@ const EXIT_CODES_ZH: &str = "\
   logs --exit-code：任务自身的退出码；被信号 n 结束时为 128 + n
 
 环境变量：
-  GPUYARD_ROOT, GPUYARD_GPU_SOURCE, GPUYARD_SIMULATION, GPUYARD_HOST_DIR, NO_COLOR";
+  GPUYARD_ROOT, GPUYARD_URL, GPUYARD_GPU_SOURCE, GPUYARD_SIMULATION, GPUYARD_HOST_DIR, NO_COLOR";
 
 /// English → Chinese, as clap has the English (without a full stop at the end).
 const ZH: &[(&str, &str)] = &[
+    ("Show, add to and edit command files", "查看、追加、编辑配置"),
+    (
+        "Log in to a daemon elsewhere, and remember it",
+        "登录其他机器上的守护进程，并记住它",
+    ),
+    ("End the login to the daemon elsewhere", "退出其他机器上的守护进程"),
+    ("What to do", "要做什么"),
+    ("Show the queues of a command file", "显示一个配置的队列"),
+    ("Add a task to the end of a queue", "在队列末尾添加一个任务"),
+    (
+        "Edit a command file in $EDITOR, and see what is wrong with it before it is saved",
+        "用 $EDITOR 编辑配置，保存前先检查",
+    ),
+    ("The queue's id; a new one is made", "队列 ID；没有则新建"),
+    ("GiB on each GPU", "每张卡的显存（GiB）"),
+    ("GPUs at once", "同时使用的显卡数"),
+    (
+        "Its commands, each in quotes; they run one after another",
+        "任务的命令，每条加引号；依次运行",
+    ),
+    (
+        "The daemon's address, as in a browser: http://gpu-server:29214",
+        "守护进程的地址，写法同浏览器：http://gpu-server:29214",
+    ),
+    (
+        "A daemon elsewhere (default: the root here, else the one that was logged in to); for queue, start and stop",
+        "其他机器上的守护进程（默认：此处的目录，否则为已登录的那个）；用于 queue、start、stop",
+    ),
     (
         "Run the scheduler of one command file, or of the ad-hoc tasks, in the foreground",
         "在前台运行一个配置或临时任务的调度器",

@@ -2,6 +2,7 @@
 mod adhoc;
 mod help;
 mod processes;
+mod queue;
 mod target;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::failure::{Exit, Failure};
 pub(crate) use processes::{KillArgs, PsArgs};
 
 pub(crate) use adhoc::{AttachArgs, CancelArgs, OneArgs, Pair, SubmitArgs, TasksArgs, WaitArgs};
+pub(crate) use queue::{LoginArgs, QueueAddArgs, QueueArgs, QueueEditArgs, QueueListArgs, QueueVerb};
 pub(crate) use target::{Target, TargetArgs};
 
 /// A config-driven, multi-queue GPU scheduler for the GPU servers that a lab shares.
@@ -31,6 +33,10 @@ pub(crate) struct Cli {
     /// The folder that holds config/, command/ and logs/ (default: the current folder)
     #[arg(long, global = true, env = "GPUYARD_ROOT", value_name = "DIR", hide_env_values = true, value_parser = root_parser())]
     root: Option<PathBuf>,
+
+    /// A daemon elsewhere (default: the root here, else the one that was logged in to); for queue, start and stop
+    #[arg(long, global = true, env = "GPUYARD_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) url: Option<String>,
 
     /// Language of what people read (default: by the locale)
     #[arg(long, global = true, value_enum, value_name = "LANG")]
@@ -84,6 +90,12 @@ pub(crate) enum Verb {
     Wait(WaitArgs),
     /// Look at the terminal of a running ad-hoc task, and type on it
     Attach(AttachArgs),
+    /// Show, add to and edit command files
+    Queue(QueueArgs),
+    /// Log in to a daemon elsewhere, and remember it
+    Login(LoginArgs),
+    /// End the login to the daemon elsewhere
+    Logout,
     /// Look over config, command files, drivers, conda, ports and permissions, and say how to mend what is wrong
     Check(CheckArgs),
     /// Print a completion script for a shell
@@ -350,6 +362,11 @@ impl Cli {
             Verb::Stop(args) => args.json,
             Verb::Status(args) => args.json,
             Verb::Why(args) => args.json,
+            Verb::Queue(QueueArgs { verb }) => match verb {
+                QueueVerb::List(args) => args.json,
+                QueueVerb::Add(args) => args.json,
+                QueueVerb::Edit(_) => false,
+            },
             Verb::Check(args) => args.json,
             Verb::Submit(args) => args.json,
             Verb::Tasks(args) => args.json,

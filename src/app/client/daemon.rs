@@ -29,6 +29,18 @@ pub(crate) struct Daemon {
 struct Refusal {
     #[serde(default)]
     message: String,
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    current: serde_json::Value,
+}
+
+/// What came of a save.
+pub(crate) enum Put<T, C> {
+    /// It is saved.
+    Done(T),
+    /// Somebody else has saved since; this is what stands there.
+    Stale(C),
 }
 
 impl Daemon {
@@ -64,6 +76,23 @@ impl Daemon {
         }))
     }
 
+    /// A daemon on some machine. Whose certificate is not good is not talked to.
+    pub(crate) fn elsewhere(context: &Context, url: &str, token: Option<String>) -> Daemon {
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(PATIENCE))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .build()
+            .into();
+        Daemon {
+            agent,
+            address: url.to_owned(),
+            secret: token,
+            settings_place: String::new(),
+            lang: context.lang,
+        }
+    }
+
     /// Where this very daemon listens, as it can be reached from this host. The secret is sent there, so a port of a
     /// daemon that is gone, which anyone may have taken since, is not answered.
     pub(crate) fn address(root: &Root, process: &ProcessIdentity) -> Option<String> {
@@ -88,6 +117,33 @@ impl Daemon {
     pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
         let request = self.agent.post(format!("{}{path}", self.address));
         self.answer(self.with_headers(request).send_json(body))
+    }
+
+    /// PUT over the version that was read; without one, over whatever stands there.
+    pub(crate) fn put<T: DeserializeOwned, C: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        over: Option<&str>,
+    ) -> Result<Put<T, C>, Failure> {
+        let mut request = self.with_headers(self.agent.put(format!("{}{path}", self.address)));
+        if let Some(version) = over {
+            request = request.header("If-Match", format!("\"{version}\""));
+        }
+        let mut answer = request.send_json(body);
+        if let Ok(answer) = &mut answer
+            && answer.status().as_u16() == 409
+        {
+            let body = answer.body_mut().with_config().limit(MOST_BYTES).reader();
+            let refusal: Refusal = serde_json::from_reader(body).map_err(Failure::failed)?;
+            if refusal.code == "stale" {
+                return serde_json::from_value(refusal.current)
+                    .map(Put::Stale)
+                    .map_err(Failure::failed);
+            }
+            return Err(Failure::new(Exit::Held, refusal.message));
+        }
+        self.answer(answer).map(Put::Done)
     }
 
     fn with_headers<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
@@ -121,6 +177,18 @@ impl Daemon {
                     "守护进程 {address} 的应答无法理解：{error}"
                 ))
             });
+        }
+        if status == 401 && self.settings_place.is_empty() {
+            let said =
+                serde_json::from_reader::<_, Refusal>(&mut body).map_or(String::new(), |refusal| refusal.message);
+            return Err(Failure::new(
+                Exit::Unusable,
+                say!(
+                    lang,
+                    "the daemon at {address} lets nobody in: {said} (`gpuyard login {address}`)",
+                    "守护进程 {address} 拒绝访问：{said}（请运行 `gpuyard login {address}`）"
+                ),
+            ));
         }
         if status == 401 {
             let file = &self.settings_place;

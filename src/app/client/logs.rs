@@ -413,6 +413,7 @@ mod tests {
             screen: Screen::plain(),
             lang: Lang::En,
             root: folder.path().to_owned(),
+            url: None,
         };
         let Verb::Logs(args) = Cli::from_words("gpuyard logs -f --exit-code single 0 1 0".split(' '), Lang::En)
             .unwrap()

@@ -1,4 +1,5 @@
 //! The client's verbs, one file each. They work on the files of the root and ask a daemon only where one lives.
+pub(crate) mod account;
 pub(crate) mod adhoc;
 mod adhoc_logs;
 mod adhoc_view;
@@ -11,6 +12,7 @@ pub(crate) mod logs;
 mod processes;
 pub(crate) mod ps;
 mod ps_view;
+pub(crate) mod queue;
 mod runs;
 pub(crate) mod start;
 mod state;
@@ -42,6 +44,8 @@ pub(crate) struct Context {
     pub(crate) lang: Lang,
     /// The root folder, as it was named.
     pub(crate) root: PathBuf,
+    /// A daemon elsewhere, where one was named.
+    pub(crate) url: Option<String>,
 }
 
 impl Context {

@@ -8,7 +8,7 @@ use gpuyard_core::{
 use gpuyard_exec::{place::Place, spawn};
 use gpuyard_store::{Root, StoreError, file, rules};
 
-use super::{Context, Daemon};
+use super::{Context, Daemon, account};
 use crate::{
     cli::StartArgs,
     failure::{Exit, Failure},
@@ -20,9 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts a scheduler.
 pub(crate) fn start(context: &Context, args: &StartArgs, out: &mut dyn Write) -> Result<i32, Failure> {
-    let (root, lang, key) = (context.root()?, context.lang, args.config.key());
-    let host = wiring::host_folder()?;
+    let (lang, key) = (context.lang, args.config.key());
     let (mode, index) = (key.mode, key.index);
+    let body = StartRequest { resume: args.resume };
+    if let Some(daemon) = account::chosen(context)? {
+        let answer = daemon.post(&format!("/api/scheduler/{mode}/start?config_index={index}"), &body)?;
+        return show(context, args, answer, out);
+    }
+    let root = context.root()?;
+    let host = wiring::host_folder()?;
     if let Some(holder) = Place::holder(&host, root.path(), &key.to_string()).map_err(Failure::failed)? {
         let pid = holder.process.pid;
         return Err(Failure::new(
@@ -35,12 +41,14 @@ pub(crate) fn start(context: &Context, args: &StartArgs, out: &mut dyn Write) ->
         ));
     }
     let answer = match Daemon::find(context, &root, &host)? {
-        Some(daemon) => {
-            let body = StartRequest { resume: args.resume };
-            daemon.post(&format!("/api/scheduler/{mode}/start?config_index={index}"), &body)?
-        }
+        Some(daemon) => daemon.post(&format!("/api/scheduler/{mode}/start?config_index={index}"), &body)?,
         None => start_here(context, &root, key, args.resume)?,
     };
+    show(context, args, answer, out)
+}
+
+fn show(context: &Context, args: &StartArgs, answer: StartAnswer, out: &mut dyn Write) -> Result<i32, Failure> {
+    let (lang, ConfigKey { mode, index }) = (context.lang, args.config.key());
     if args.json {
         output::json(out, &answer)?;
         return Ok(0);

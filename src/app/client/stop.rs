@@ -5,8 +5,8 @@ use std::{
 };
 
 use gpuyard_core::{
-    model::ProcessIdentity,
-    wire::{ControlRequest, ControlResponse, StopKind},
+    model::{ConfigKey, ProcessIdentity},
+    wire::{ControlRequest, ControlResponse, SchedulerState, StopAnswer, StopKind, StopRequest},
 };
 use gpuyard_exec::{clock, control, identity, place::Place};
 use rustix::{
@@ -15,7 +15,7 @@ use rustix::{
 };
 use serde_json::json;
 
-use super::Context;
+use super::{Context, Daemon, account, watch::Changes};
 use crate::{
     cli::StopArgs,
     failure::{Exit, Failure},
@@ -24,13 +24,47 @@ use crate::{
 
 /// A scheduler answers once the change is on disk; a full or slow disk may take a while.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks at a scheduler elsewhere.
+const ASKED_AFTER: Duration = Duration::from_secs(1);
 /// For a scheduler that did not answer as hoped to be gone.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Stops a scheduler of a daemon elsewhere.
+fn stop_elsewhere(context: &Context, args: &StopArgs, daemon: &Daemon, out: &mut dyn Write) -> Result<i32, Failure> {
+    let ConfigKey { mode, index } = args.config.key();
+    let body = StopRequest {
+        drain: args.drain,
+        detach: args.detach,
+    };
+    let answer: StopAnswer = daemon.post(&format!("/api/scheduler/{mode}/stop?config_index={index}"), &body)?;
+    if args.wait {
+        // Over the network nothing tells of its end to a call that is over: it is asked after.
+        let mut time = Changes::new()?;
+        let path = format!("/api/scheduler/{mode}/state?config_index={index}");
+        while daemon.get::<SchedulerState>(&path)?.pid == Some(answer.pid) {
+            time.wait_for(ASKED_AFTER)?;
+        }
+    }
+    if args.json {
+        output::json(out, &answer)?;
+    } else {
+        let (said, pid) = (&answer.message, answer.pid);
+        writeln!(
+            out,
+            "{}",
+            say!(context.lang, "{said} (pid {pid})", "{said}（pid {pid}）")
+        )?;
+    }
+    Ok(0)
+}
 
 /// Stops a scheduler.
 pub(crate) fn stop(context: &Context, args: &StopArgs, out: &mut dyn Write) -> Result<i32, Failure> {
     let (lang, key) = (context.lang, args.config.key());
     let (mode, index) = (key.mode, key.index);
+    if let Some(daemon) = account::chosen(context)? {
+        return stop_elsewhere(context, args, &daemon, out);
+    }
     let root = context.root()?;
     let host = wiring::host_folder()?;
     let name = key.to_string();

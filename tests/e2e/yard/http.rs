@@ -106,6 +106,19 @@ impl Daemon {
         answer(path, request.call())
     }
 
+    /// PUT with the secret, over the version that was read.
+    #[track_caller]
+    pub(crate) fn put(&self, path: &str, body: &Value, over: Option<&str>) -> Answer {
+        let mut request = self
+            .agent
+            .put(self.url(path))
+            .header("Authorization", format!("Bearer {SECRET}"));
+        if let Some(version) = over {
+            request = request.header("If-Match", format!("\"{version}\""));
+        }
+        answer(path, request.send_json(body))
+    }
+
     /// POST with the secret.
     #[track_caller]
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
