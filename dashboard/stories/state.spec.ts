@@ -22,6 +22,8 @@ test('a scheduler is started, watched, and stopped with its consequence said', a
   await expect(task('exit 3').getByText(/again in \d+ s/)).toBeVisible()
   await expect(page.getByRole('group', { name: 'Tasks of schedulers' }).getByText('1', { exact: true })).toBeVisible()
 
+  await expect(run.getByRole('link', { name: 'Scheduler log' })).toHaveAttribute('href', /mode=single&config_index=0/)
+
   // Skipped, and taken back.
   await task('wide').getByRole('button', { name: 'Skip this task' }).click()
   await expect(task('wide').getByText('Skipped')).toBeVisible()

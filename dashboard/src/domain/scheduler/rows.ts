@@ -13,8 +13,6 @@ export interface RunEntry {
   running: boolean
   run: RunInfo
   tree: RunTree | null
-  /** The scheduler's own log, where it is known. */
-  log?: string | null
 }
 
 export type Row =
