@@ -1,5 +1,5 @@
 // The pages of the rail, in its order; the number is the key that goes there.
-import { Activity, Cpu, ListTree, MonitorCog, Settings, SlidersHorizontal } from '@lucide/vue'
+import { Activity, Cpu, ListTree, MonitorCog, Rocket, Settings, SlidersHorizontal } from '@lucide/vue'
 import type { Component } from 'vue'
 import type { Key } from '@/i18n'
 
@@ -14,6 +14,7 @@ export const PAGES: readonly Page[] = [
   { path: '/processes', name: 'nav.processes', icon: Cpu },
   { path: '/command', name: 'nav.command', icon: ListTree },
   { path: '/state', name: 'nav.state', icon: Activity },
+  { path: '/tasks', name: 'nav.tasks', icon: Rocket },
   { path: '/rule', name: 'nav.rule', icon: SlidersHorizontal },
   { path: '/setting', name: 'nav.setting', icon: Settings },
 ]

@@ -8,6 +8,7 @@ import record from './en/record'
 import rules from './en/rules'
 import settings from './en/settings'
 import state from './en/state'
+import tasks from './en/tasks'
 
 const rest = {
   commands,
@@ -18,6 +19,7 @@ const rest = {
   rules,
   settings,
   state,
+  tasks,
 }
 export type First = Shape<typeof first>
 export type Rest = Shape<typeof rest>

@@ -8,6 +8,7 @@ import record from './zh-CN/record'
 import rules from './zh-CN/rules'
 import settings from './zh-CN/settings'
 import state from './zh-CN/state'
+import tasks from './zh-CN/tasks'
 
 const rest: Rest = {
   commands,
@@ -18,5 +19,6 @@ const rest: Rest = {
   rules,
   settings,
   state,
+  tasks,
 }
 export default rest

@@ -23,6 +23,7 @@ export default {
     processes: 'Processes',
     command: 'Commands',
     state: 'State',
+    tasks: 'Tasks',
     rule: 'Rules',
     setting: 'Settings',
     login: 'Log in',

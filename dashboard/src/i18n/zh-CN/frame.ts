@@ -23,6 +23,7 @@ export default {
     processes: '进程',
     command: '命令',
     state: '状态',
+    tasks: '任务',
     rule: '规则',
     setting: '设置',
     login: '登录',

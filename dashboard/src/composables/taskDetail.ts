@@ -1,0 +1,30 @@
+// One ad-hoc task, live.
+import { useDebounceFn } from '@vueuse/core'
+import { computed, watch } from 'vue'
+import { readTask, type AdhocTask } from '@/domain/tasks'
+import { useAdhoc } from '@/stores/adhoc'
+import { useClock } from './clock'
+import { useLoaded } from './loaded'
+
+export function useTaskDetail(id: () => number) {
+  const adhoc = useAdhoc()
+  const { now } = useClock()
+  const loaded = useLoaded((signal) => readTask(id(), signal), [id])
+  const summary = computed(() => adhoc.tasks.get(id()))
+  /** The newest that is known: the topic tells the summary, the rest comes when it is asked for again. */
+  const task = computed<AdhocTask | undefined>(() => {
+    const found = loaded.data.value
+    if (!found || found.id !== id()) return undefined
+    return summary.value ? { ...found, ...summary.value } : found
+  })
+  const again = useDebounceFn(() => void loaded.reload(), 300, { maxWait: 1500 })
+  watch(() => JSON.stringify(summary.value), (_, was) => was !== undefined && again())
+  // Others that start or go move its place in the line.
+  watch(() => adhoc.counts?.queued, () => task.value?.status === 'queued' && again())
+
+  const ran = computed(() => {
+    const { started_at, finished_at } = task.value ?? {}
+    return started_at ? Math.max(0, ((finished_at ? Date.parse(finished_at) : now.value) - Date.parse(started_at)) / 1000) : null
+  })
+  return { ...loaded, task, ran }
+}

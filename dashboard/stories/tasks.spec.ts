@@ -1,0 +1,164 @@
+// Stories of ad-hoc tasks, against the real daemon.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Page } from '@playwright/test'
+import { clean, look, LOOKS } from './axe'
+import { expect, test, type Yard } from './yard'
+
+/** A stand-in for conda, as its conda.sh is sourced: activating puts the environment's bin first. */
+function conda(yard: Yard): string {
+  const base = join(yard.root, 'miniconda3')
+  for (const folder of ['etc/profile.d', 'envs/pt212/bin']) mkdirSync(join(base, folder), { recursive: true })
+  writeFileSync(join(base, 'etc/profile.d/conda.sh'), `conda() { [ "$1" = activate ] && export CONDA_DEFAULT_ENV=$2 PATH="${base}/envs/$2/bin:$PATH"; }\n`)
+  const python = `#!/bin/bash\necho "env $CONDA_DEFAULT_ENV in $PWD on GPU $CUDA_VISIBLE_DEVICES"\nfor n in $(seq 1 $3); do printf '\\r%d/%d' $n $3; sleep 0.1; done\necho\necho trained\n`
+  writeFileSync(join(base, 'envs/pt212/bin/python'), python, { mode: 0o755 })
+  mkdirSync(join(yard.root, 'explist'), { recursive: true })
+  return `source ${base}/etc/profile.d/conda.sh\nconda activate pt212\ncd ${join(yard.root, 'explist')}\npython test.py --num 10`
+}
+
+/** Puts a script into the editor, in one go as a paste does. */
+async function paste(desk: Page, script: string): Promise<void> {
+  const editor = desk.locator('.cm-content')
+  await editor.click()
+  await desk.keyboard.press('ControlOrMeta+a')
+  await desk.keyboard.insertText(script)
+  await expect(editor).toContainText(script.split('\n').at(-1) ?? '')
+}
+
+async function make(yard: Yard, task: object): Promise<number> {
+  const answer = await yard.api('POST', '/tasks', task)
+  const said = (await answer.json()) as { id: number }
+  expect(answer.status, JSON.stringify(said)).toBe(200)
+  return said.id
+}
+
+/** In both languages and both themes. */
+async function cleanInAll(desk: Page, what: string): Promise<void> {
+  for (const one of LOOKS) {
+    await look(desk, one)
+    await clean(desk, `${what}, ${one.join(', ')}`)
+  }
+}
+
+test('a pasted script runs, its log is live, and a copy of it runs again', async ({ desk, yard }) => {
+  const script = conda(yard)
+  await desk.goto(`${yard.url}/tasks`)
+  await expect(desk.getByText('No task yet')).toBeVisible()
+  await desk.locator('.empty').getByRole('button', { name: 'New task' }).click()
+  await paste(desk, script)
+  await expect(desk.getByLabel('GPU model')).toContainText('4 of 4 free')
+  await desk.getByRole('button', { name: 'Queue the task' }).click()
+  await expect(desk).toHaveURL(/\/tasks\/\d+$/)
+  await expect(desk.locator('.line', { hasText: /env pt212 in .*explist on GPU \d/ })).toBeVisible({ timeout: 30_000 })
+  await expect(desk.locator('.badge', { hasText: 'Completed' })).toBeVisible({ timeout: 30_000 })
+  await expect(desk.locator('.line', { hasText: 'trained' })).toBeVisible()
+  await expect(desk.locator('.line', { hasText: '10/10' })).toHaveCount(1)
+  await expect(desk.locator('.facts')).toContainText('Exit code0')
+  await expect(desk.locator('.foot')).toContainText('Exit code 0')
+  // "Copy task": the form is filled in, and goes back to that.
+  await desk.getByRole('button', { name: 'Copy task' }).click()
+  await expect(desk.locator('.cm-content')).toContainText('python test.py --num 10')
+  await desk.getByLabel('GPUs', { exact: true }).fill('9')
+  await desk.getByRole('button', { name: 'Reset' }).click()
+  await expect(desk.getByLabel('GPUs', { exact: true })).toHaveValue('1')
+  await paste(desk, script.replace('10', '20'))
+  await desk.getByRole('button', { name: 'Queue the task' }).click()
+  await expect(desk.locator('.line', { hasText: '20/20' })).toBeVisible({ timeout: 30_000 })
+  await expect(desk.locator('.badge', { hasText: 'Completed' })).toBeVisible({ timeout: 30_000 })
+  await desk.getByRole('link', { name: 'All tasks' }).click()
+  await expect(desk.locator('.task')).toHaveCount(2)
+})
+
+test('what cannot be is said at its field; a draft survives a reload; a sweep makes many', async ({ desk, yard }) => {
+  await desk.goto(`${yard.url}/tasks/new`)
+  await desk.getByRole('button', { name: 'Queue the task' }).click()
+  await expect(desk.getByText('Write at least one command.')).toBeVisible()
+  await paste(desk, 'echo run {lr} {seed}')
+  await desk.getByLabel('GPUs', { exact: true }).fill('9')
+  await desk.getByRole('button', { name: 'Queue the task' }).click()
+  await expect(desk.locator('.field', { hasText: 'GPUs' }).locator('.error').first()).toBeVisible()
+  await desk.getByLabel('GPUs', { exact: true }).fill('1')
+  await desk.getByRole('button', { name: 'Add a name' }).click()
+  await desk.getByPlaceholder('Name').fill('lr')
+  await desk.getByPlaceholder('0.1, 0.01, 0.001').fill('0.1, 0.2')
+  await desk.getByRole('button', { name: 'Add a name' }).click()
+  await desk.getByPlaceholder('Name').nth(1).fill('seed')
+  await desk.getByPlaceholder('0.1, 0.01, 0.001').nth(1).fill('1, 2, 3')
+  await expect(desk.getByText('Makes 6 tasks:')).toBeVisible()
+  await expect(desk.locator('.made li').first()).toHaveText('echo run 0.1 1')
+  await desk.reload()
+  await expect(desk.getByText('Your draft from before is back.')).toBeVisible()
+  await expect(desk.locator('.cm-content')).toContainText('echo run {lr} {seed}')
+  await desk.getByRole('button', { name: 'Queue 6 tasks' }).click()
+  await expect(desk).toHaveURL(/\/tasks$/)
+  await expect(desk.locator('.task')).toHaveCount(6)
+  await expect(desk.locator('.badge', { hasText: 'Completed' })).toHaveCount(6, { timeout: 60_000 })
+  // Sent, the draft is gone.
+  await desk.goto(`${yard.url}/tasks/new`)
+  await expect(desk.locator('.cm-placeholder')).toBeVisible()
+})
+
+test('waiting ones are cancelled at once and can be brought back; running ones are asked about', async ({ desk, yard }) => {
+  const running = await make(yard, { command: 'sleep 600', gpu_count: 4, name: 'holds all' })
+  await expect.poll(async () => ((await (await yard.api('GET', `/tasks/${running}`)).json()) as { status: string }).status, { timeout: 30_000 }).toBe('running')
+  for (let n = 1; n <= 3; n++) await make(yard, { command: `echo ${n}`, name: `waits ${n}`, tags: [n === 3 ? 'odd' : 'even'] })
+  await desk.goto(`${yard.url}/tasks?status=queued`)
+  await expect(desk.locator('.task')).toHaveCount(3)
+  await expect(desk.locator('.task').first()).toContainText(/GPU/)
+  await desk.getByLabel('Choose all that are shown').check()
+  await desk.getByRole('button', { name: 'Cancel 3' }).click()
+  await expect(desk.getByText('Cancelled 3 tasks')).toBeVisible()
+  await expect(desk.getByText('No task fits')).toBeVisible()
+  await desk.getByRole('button', { name: /Undo/ }).click()
+  await expect(desk.locator('.task')).toHaveCount(3)
+  await desk.getByRole('button', { name: /^All/ }).click()
+  await expect(desk.locator('.task')).toHaveCount(4)
+  await desk.getByLabel('Find by name').fill('waits 2')
+  await expect(desk.locator('.task')).toHaveCount(1)
+  await expect(desk).toHaveURL(/q=waits/)
+  await desk.getByLabel('Find by name').fill('')
+  await desk.getByRole('link', { name: 'holds all' }).click()
+  await desk.getByRole('button', { name: 'Cancel', exact: true }).click()
+  const dialog = desk.getByRole('alertdialog')
+  await expect(dialog).toContainText('End this task?')
+  await expect(dialog).toContainText('It has run')
+  await dialog.getByRole('button', { name: 'End it' }).click()
+  await expect(desk.locator('.badge', { hasText: 'Cancelled' })).toBeVisible({ timeout: 30_000 })
+  await desk.getByRole('button', { name: 'Run again' }).click()
+  await expect(desk.locator('.badge', { hasText: /Waiting|Running/ })).toBeVisible()
+})
+
+test('thousands of tasks are a few rows, come in pages, and are all reached', async ({ desk, yard }) => {
+  await make(yard, { command: 'sleep 600', gpu_count: 4 })
+  await make(yard, { command: 'echo {n}', name: 'n{n}', matrix: { n: Array.from({ length: 900 }, (_, n) => n) } })
+  await desk.goto(`${yard.url}/tasks`)
+  await expect(desk.locator('.task').first()).toBeVisible()
+  expect(await desk.locator('.task').count()).toBeLessThan(60)
+  await expect(async () => {
+    await desk.mouse.wheel(0, 20_000)
+    await expect(desk.getByText('sleep 600').first()).toBeVisible({ timeout: 300 })
+  }).toPass({ timeout: 60_000 })
+  expect(await desk.locator('.task').count()).toBeLessThan(60)
+})
+
+test('the pages can be used by everybody, and fit a phone', async ({ desk, yard }) => {
+  const first = await make(yard, { command: 'echo one\nsleep 600', gpu_count: 4, name: 'a long name 一个很长的名字'.repeat(4), tags: ['resnet', 'sweep'], created_by: '王' })
+  const waits = await make(yard, { command: 'echo two', depends_on: [first] })
+  await make(yard, { command: 'false', gpu_count: 1, priority: 5 })
+  const pages = [
+    ['tasks', () => expect(desk.locator('.task').first()).toBeVisible()],
+    [`tasks/${first}`, () => expect(desk.locator('.line').first()).toBeVisible({ timeout: 30_000 })],
+    [`tasks/${waits}`, () => expect(desk.locator('.facts')).toBeVisible()],
+    ['tasks/new', () => expect(desk.locator('.cm-content')).toBeVisible()],
+    ['tasks/999999', () => expect(desk.getByText(/999999/).first()).toBeVisible()],
+  ] as const
+  for (const [path, settle] of pages) {
+    await desk.setViewportSize({ width: 1280, height: 800 })
+    await desk.goto(`${yard.url}/${path}`)
+    await settle()
+    await cleanInAll(desk, path)
+    await desk.setViewportSize({ width: 390, height: 844 })
+    await settle()
+    expect(await desk.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(390)
+  }
+})
