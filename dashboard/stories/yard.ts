@@ -27,6 +27,19 @@ retry_config:
 stop_grace: 2
 `
 
+/** Tells a process to end, and waits until it has. */
+async function ended(pid: number): Promise<void> {
+  const lives = (signal: NodeJS.Signals | 0) => {
+    try {
+      return process.kill(pid, signal)
+    } catch {
+      return false
+    }
+  }
+  lives('SIGTERM')
+  await expect.poll(() => lives(0), { timeout: 30_000 }).toBe(false)
+}
+
 async function freePort(): Promise<number> {
   return new Promise((done) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
@@ -135,8 +148,12 @@ export class Yard {
     await expect
       .poll(() => this.api('GET', '/scheduler/running').then((answer) => answer.json(), () => ({ schedulers: [] })).then((said) => (said as { schedulers: [] }).schedulers.length), { timeout: 30_000 })
       .toBe(0)
+    // The scheduler of ad-hoc tasks outlives the daemon, and is kept up by it: it goes after it, and its tasks with it.
+    const tasks = await this.api('GET', '/tasks?limit=1').then((answer) => answer.json(), () => ({})) as { scheduler?: { pid: number | null } }
     await this.kill('SIGTERM')
-    rmSync(this.root, { recursive: true, force: true })
+    const pid = tasks.scheduler?.pid
+    if (pid) await ended(pid)
+    rmSync(this.root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   }
 }
 
