@@ -138,6 +138,21 @@ export class Yard {
     })
   }
 
+  /** Cancels all ad-hoc tasks; the pid of their scheduler, where there is one. */
+  private async endTasks(): Promise<number | null> {
+    let pid: number | null = null
+    await expect
+      .poll(async () => {
+        const said = await this.api('GET', '/tasks?status=queued,running&limit=500').then((answer) => answer.json(), () => ({}))
+        const { tasks = [], scheduler } = said as { tasks?: { id: number }[]; scheduler?: { pid: number | null } }
+        pid = scheduler?.pid ?? null
+        if (tasks.length) await this.api('POST', '/tasks/cancel', { ids: tasks.map((task) => task.id) })
+        return tasks.length
+      }, { timeout: 30_000 })
+      .toBe(0)
+    return pid
+  }
+
   /** Ends all that was started here. */
   async clear(): Promise<void> {
     this.signal('SIGCONT')
@@ -148,10 +163,9 @@ export class Yard {
     await expect
       .poll(() => this.api('GET', '/scheduler/running').then((answer) => answer.json(), () => ({ schedulers: [] })).then((said) => (said as { schedulers: [] }).schedulers.length), { timeout: 30_000 })
       .toBe(0)
-    // The scheduler of ad-hoc tasks outlives the daemon, and is kept up by it: it goes after it, and its tasks with it.
-    const tasks = await this.api('GET', '/tasks?limit=1').then((answer) => answer.json(), () => ({})) as { scheduler?: { pid: number | null } }
+    // Ad-hoc tasks outlive their scheduler, and that one the daemon, which keeps it up: they go in this order.
+    const pid = await this.endTasks()
     await this.kill('SIGTERM')
-    const pid = tasks.scheduler?.pid
     if (pid) await ended(pid)
     rmSync(this.root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   }
