@@ -142,9 +142,11 @@ fn chains_sweeps_limits_and_retries_are_kept_and_a_shell_script_is_made_of_them(
         "{chain:?}"
     );
 
-    let bad = yard.submit(&["--", "exit 7"]);
+    let bad = yard.submit(&["--", &script("hold bad")]);
     let doomed = yard.submit(&["--after", &bad.to_string(), "--", "echo never"]);
     let twice = yard.submit(&["--after", &doomed.to_string(), "--", "echo never"]);
+    // Not before the others hang on it.
+    yard.go_with("bad", 7);
     assert_eq!(
         (yard.wait_code(bad), yard.wait_code(doomed), yard.wait_code(twice)),
         (7, 130, 130)

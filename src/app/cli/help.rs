@@ -117,6 +117,10 @@ const ZH: &[(&str, &str)] = &[
         "A variable of its environment (may be given several times)",
         "环境变量（可多次指定）",
     ),
+    (
+        "Whoever sees this can let go by other means (tmux): no key does",
+        "查看者另有离开的办法（tmux）：没有离开的按键",
+    ),
     ("End it after so many seconds", "超过此秒数后结束任务"),
     ("Further tries after a failure", "失败后的重试次数"),
     (

@@ -391,6 +391,10 @@ impl Machine {
             let mut old: Vec<Option<Task>> = std::mem::take(&mut queue.processes).into_iter().map(Some).collect();
             for (task, pair) in plan.tasks.iter().zip(pairs) {
                 let kept = pair.and_then(|place| old[place].take()).map(|mut kept| {
+                    // A block that comes back is to be run.
+                    if kept.removed && kept.state == TaskState::Stopped {
+                        reset(&mut kept);
+                    }
                     (kept.memory_gb, kept.gpu_count, kept.removed) = (task.memory_gb, task.gpu_count, false);
                     kept
                 });
@@ -622,7 +626,8 @@ fn leave(mut task: Task) -> Option<Task> {
     if task.attempt == 0 {
         return None;
     }
-    if task.state == TaskState::Retrying {
+    // It waits no more: one that was to be tried again, and one that a resume or a retry had put back in the line.
+    if matches!(task.state, TaskState::Retrying | TaskState::Pending) {
         task.state = TaskState::Stopped;
     }
     (task.gate, task.waiting_since, task.removed) = (None, None, true);

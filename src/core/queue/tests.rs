@@ -332,6 +332,22 @@ fn among_equal_tasks_the_pending_one_stays() {
 }
 
 #[test]
+fn a_task_that_waits_for_its_second_attempt_leaves_with_its_block_and_comes_back_with_it() {
+    let mut story = Story::new(&[plan(1, &["a", "b"])]);
+    let [a, b] = <[TaskId; 2]>::try_from(story.ids(1)).unwrap();
+    story.run_head(Outcome::Stopped);
+    story.happens(Event::RetryAsked { task_id: a.clone() });
+    assert_eq!(story.state(&a), TaskState::Pending);
+    story.file(&[plan(1, &["b"])]);
+    assert_eq!(story.state(&a), TaskState::Stopped);
+    assert_eq!(story.machine.run().pending_tasks, 1);
+    assert_eq!(story.heads(), [b]);
+    story.file(&[plan(1, &["a", "b"])]);
+    assert_eq!(story.state(&a), TaskState::Pending);
+    assert_eq!(story.heads(), [a]);
+}
+
+#[test]
 fn a_running_task_whose_block_goes_runs_on_marked() {
     let mut story = Story::new(&[plan(1, &["a", "b"])]);
     let [a, b] = <[TaskId; 2]>::try_from(story.ids(1)).unwrap();
