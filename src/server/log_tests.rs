@@ -100,6 +100,7 @@ async fn a_part_says_where_it_lies() {
     assert_eq!((status, &body["errors"][0]["field"]), (422, &json!("encoding")));
 }
 
+/// Fault L1 (P1).
 #[tokio::test]
 async fn other_encodings_and_binary_are_told() {
     let yard = yard();
@@ -120,6 +121,7 @@ async fn other_encodings_and_binary_are_told() {
     assert_eq!(part["lines"][0]["text"], "\u{7f}ELF\0\u{1}\u{fffd}");
 }
 
+/// Fault L2 (P5).
 #[tokio::test]
 async fn a_log_that_becomes_something_else_is_told_and_shown_no_further() {
     let yard = yard();
@@ -381,6 +383,7 @@ impl Stream {
     }
 }
 
+/// Fault L2 (P5).
 #[tokio::test]
 async fn a_stream_goes_on_through_growth_rotation_and_truncation() {
     let yard = yard();
@@ -487,6 +490,7 @@ async fn a_ticket_downloads_once_and_only_what_it_was_given_for() {
     );
 }
 
+/// Fault L1 (P1).
 #[tokio::test]
 async fn a_log_of_ten_gigabytes_is_reached_anywhere_and_its_index_is_kept() {
     let yard = Yard::with(settings());

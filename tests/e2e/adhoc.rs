@@ -315,6 +315,7 @@ fn tmux_shows_the_terminal_and_its_death_leaves_the_task_alone() {
     assert_eq!(numbers, (0..numbers.len()).collect::<Vec<_>>(), "the log is whole");
 }
 
+/// Fault W3, C2 (P1, P3).
 #[test]
 fn whoever_dies_nothing_accepted_is_lost_and_nothing_runs_twice() {
     let yard = Yard::new("2x24GiB");
@@ -370,6 +371,7 @@ fn whoever_dies_nothing_accepted_is_lost_and_nothing_runs_twice() {
     whole_leases_never_overlap(&yard.marks());
 }
 
+/// Fault C7 (P3).
 #[test]
 fn after_a_reboot_what_waited_waits_in_order_and_what_ran_has_failed_for_that_reason() {
     let Some(python) = crate::yard::python() else {

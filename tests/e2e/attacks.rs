@@ -185,6 +185,7 @@ fn bodies_beyond_all_measure_are_refused_as_they_come() {
     assert!(grown < 32 << 10, "{grown} KiB");
 }
 
+/// Fault F1 (P5).
 /// A rules file that would unfold to gigabytes is an error of that file, and nothing more.
 #[test]
 fn a_bomb_of_aliases_is_an_error_of_its_file() {

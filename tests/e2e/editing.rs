@@ -11,6 +11,7 @@ fn etag(daemon: &Daemon) -> String {
     daemon.get(QUEUES).body["etag"].as_str().unwrap().to_owned()
 }
 
+/// Fault F2 (P5).
 /// F2: the dashboard and an editor at one file. The later save is refused, shown what stands there, and nothing is lost.
 #[test]
 fn an_edit_in_vim_and_one_in_the_dashboard_never_undo_each_other() {
@@ -46,6 +47,7 @@ fn an_edit_in_vim_and_one_in_the_dashboard_never_undo_each_other() {
     );
 }
 
+/// Fault F2 (P1, P5).
 /// Many save at once, each over what it has read: whoever is told "saved" is in the file.
 #[test]
 fn of_many_saves_at_once_none_is_lost() {

@@ -25,6 +25,7 @@ fn kill_mode_of_our_unit() -> String {
     line.unwrap().to_owned()
 }
 
+/// Fault C7 (P2).
 #[test]
 fn stopping_the_service_leaves_schedulers_and_tasks_alone() {
     let yard = Yard::new("1x24GiB");

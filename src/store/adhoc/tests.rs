@@ -86,6 +86,7 @@ impl Place {
     }
 }
 
+/// Fault W3 (P1).
 #[test]
 fn what_was_accepted_is_there_after_the_process_is_gone() {
     let place = place();

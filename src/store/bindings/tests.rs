@@ -134,6 +134,7 @@ fn a_task_that_is_not_there_yet_may_be_bound() {
     assert_eq!(shown(&bindings), ["7_0: /later.log"]);
 }
 
+/// Fault W1 (P5).
 #[test]
 fn a_file_that_is_cut_off_anywhere_is_kept_and_never_written_over() {
     let (_folder, bindings) = bindings();

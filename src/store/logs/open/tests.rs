@@ -43,6 +43,7 @@ impl Yard {
     }
 }
 
+/// Fault L2 (P5).
 #[test]
 fn plain_files_of_ours_are_opened_and_nothing_else_is() {
     let yard = yard();
