@@ -208,7 +208,7 @@ fn a_bomb_of_aliases_is_an_error_of_its_file() {
     assert!(grown < 200 << 10, "{grown} KiB");
 }
 
-/// Fault D2: 64 descriptors and 200 connections.
+/// Fault D2, S2 (P1): 64 descriptors and 200 connections.
 #[test]
 fn few_descriptors_and_many_connections_keep_nobody_out() {
     let yard = Yard::new("2x24GiB");
