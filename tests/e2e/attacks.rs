@@ -55,7 +55,7 @@ fn memory(daemon: &Daemon) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Fault S2: slow-loris. Heads that never end, more of them than there is room for.
+/// Fault S2 (P1): slow-loris. Heads that never end, more of them than there is room for.
 #[test]
 fn heads_that_never_end_keep_nobody_out() {
     let yard = Yard::new("2x24GiB");
@@ -76,7 +76,7 @@ fn heads_that_never_end_keep_nobody_out() {
     is_well(&daemon);
 }
 
-/// Fault S2: clients that ask for much and read nothing.
+/// Fault S2 (P1): clients that ask for much and read nothing.
 #[test]
 fn answers_that_nobody_reads_keep_nobody_out() {
     let yard = Yard::new("8x24GiB");
@@ -98,7 +98,7 @@ fn answers_that_nobody_reads_keep_nobody_out() {
     assert!(grown < 64 << 10, "{grown} KiB for {} who do not read", deaf.len());
 }
 
-/// Fault S4: a flood of wrong logins. They are slowed; the right secret and open sessions still work.
+/// Fault S4 (P1): a flood of wrong logins. They are slowed; the right secret and open sessions still work.
 #[test]
 fn a_flood_of_wrong_logins_shuts_nobody_out() {
     let yard = Yard::new("2x24GiB");
@@ -270,7 +270,7 @@ fn without_a_secret_other_users_are_turned_away() {
     assert_eq!(daemon.program.wait(), 0);
 }
 
-/// Fault C7: what is in flight when the daemon is told to end is answered, and was done.
+/// Fault C7 (P1): what is in flight when the daemon is told to end is answered, and was done.
 #[test]
 fn a_request_in_flight_is_answered_when_the_daemon_ends() {
     let yard = Yard::new("1x24GiB");

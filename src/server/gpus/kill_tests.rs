@@ -167,6 +167,7 @@ fn one_that_is_gone_is_told_and_keeps_nobody_from_ending() {
     assert!(!other.lives());
 }
 
+/// Fault I1 (P3).
 /// The kernel is made to give a pid out again.
 #[test]
 fn a_pid_that_came_back_is_another_process() {
