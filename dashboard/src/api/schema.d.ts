@@ -236,7 +236,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** What rules would do, before they are saved: which heads would start now and on which GPUs, which would wait and why. */
+        /** What rules would do, before they are saved (without a body: those that stand): which heads would start now and on which GPUs, which would wait and why. */
         post: operations["config_preview"];
         delete?: never;
         options?: never;
@@ -4320,9 +4320,9 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": components["schemas"]["RulesChange"];
+                "application/json": components["schemas"]["RulesChange"] | null;
             };
         };
         responses: {

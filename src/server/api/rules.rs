@@ -127,9 +127,9 @@ fn warnings(app: &App, rules: &Rules, lang: Lang) -> Vec<String> {
     warnings
 }
 
-/// What rules would do, before they are saved: which heads would start now and on which GPUs, which would wait and why.
+/// What rules would do, before they are saved (without a body: those that stand): which heads would start now and on which GPUs, which would wait and why.
 #[utoipa::path(
-    post, path = "/api/config/preview", operation_id = "preview", request_body = RulesChange,
+    post, path = "/api/config/preview", operation_id = "preview", request_body = Option<RulesChange>,
     responses(
         (status = 200, body = RulesPreview),
         (status = 409, description = "The rules file, which the change builds on, cannot be read."),
