@@ -291,7 +291,7 @@ test('500 queues of 20 tasks: rows in the page, CPU to open it, CPU of a keystro
   await cdp.send('Performance.enable', { timeDomain: 'threadTicks' })
   const busy = async () => (await cdp.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration')!.value * 1000
   await desk.goto(`${yard.url}/rule`)
-  await expect(desk.getByRole('heading', { name: 'Rules' })).toBeVisible()
+  await expect(desk.getByRole('heading', { name: 'Rules', exact: true })).toBeVisible()
   await desk.waitForLoadState('networkidle')
   const before = await busy()
   await desk.getByRole('link', { name: 'Commands' }).click()
