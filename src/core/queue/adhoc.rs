@@ -1,9 +1,9 @@
 //! Ad-hoc tasks in a run: each is a queue of its own with one task, taken up from the database and let go of when it is
 //! over. All else of the machine is the same.
-use super::{Machine, Queue, Run, RunState, STATE_VERSION, Task, TaskPlan, TaskState, begin};
+use super::{Machine, Queue, Task, TaskPlan, TaskState, begin};
 use crate::model::{
-    ANY_GPU, AdhocId, AdhocSpec, AdhocStatus, Mode, Node, Now, OnFailure, Owner, ProcessIdentity, QueueId, RetryConfig,
-    RunId, TaskId,
+    ANY_GPU, AdhocId, AdhocSpec, AdhocStatus, ConfigKey, Mode, Node, Now, OnFailure, Owner, ProcessIdentity, QueueId,
+    RetryConfig, RunId, TaskId,
 };
 
 /// What a task asks for that a block of a command file cannot.
@@ -70,41 +70,24 @@ impl Machine {
         boot_id: String,
         now: Now,
     ) -> Machine {
-        let mut machine = Machine::new(Run {
-            version: STATE_VERSION,
+        let beginning = begin::Beginning {
             run_id,
+            task_seed: String::new(),
             node,
             owner,
-            pid: scheduler.pid,
-            boot_id,
-            scheduler: Some(scheduler),
-            mode: Mode::Multi,
-            config_index: 0,
+            scheduler,
+            config: ConfigKey {
+                mode: Mode::Multi,
+                index: 0,
+            },
             config_file: String::new(),
-            state: RunState::Running,
-            started_at: now.wall,
-            finished_at: None,
-            total_tasks: 0,
-            pending_tasks: 0,
-            running_tasks: 0,
-            completed_tasks: 0,
-            failed_tasks: 0,
-            gpus_used: Vec::new(),
-            gpus_available: Vec::new(),
-            gpu_assignments: Default::default(),
-            gpu_assignments_all: Default::default(),
-            last_error: None,
-            warnings: Default::default(),
-            class_reasons: Vec::new(),
-            head_reasons: Vec::new(),
             retry,
             on_failure: OnFailure::Continue,
-            next_task: 0,
-            task_seed: String::new(),
-            seq: 0,
-            generation: 0,
-            queues: Default::default(),
-        });
+            queues: Vec::new(),
+        };
+        let mut machine = Machine::begin(beginning, None, now);
+        // The one that its tasks' waits were counted in, perhaps before a reboot.
+        machine.run.boot_id = boot_id;
         machine.adhoc = true;
         machine
     }
