@@ -120,9 +120,10 @@ impl<'a> Runner<'a> {
         let record = record::exit_record(end);
         banner::write_footer(&self.log, &record, attempt::read_peak(&self.folder));
         let mut pause = RETRY.0;
-        // A full disk: the GPUs stay ours until there is room for the record. Nothing else is lost by waiting.
+        // A full disk: the GPUs stay ours until there is room for the record. Nothing else is lost by waiting. There is
+        // nothing left to kill, so that the pause is the only deadline.
         while attempt::write_exit(&self.folder, &record).is_err() {
-            self.sleep(pause);
+            self.orders.wait(Some(Instant::now() + pause));
             self.orders.stop_requested();
             pause = (pause * 2).min(RETRY.1);
         }
@@ -439,10 +440,5 @@ impl<'a> Runner<'a> {
                 Ok(Wait::None) | Err(_) => return (found, false),
             }
         }
-    }
-
-    fn sleep(&self, pause: Duration) {
-        let until = Instant::now() + pause;
-        self.orders.wait(Some(self.kill_at.map_or(until, |at| at.min(until))));
     }
 }

@@ -76,7 +76,9 @@ fn out_of_memory_is_said_as_such_and_the_runner_lives() {
 #[test]
 fn a_full_disk_keeps_the_gpus_until_the_record_can_be_written() {
     let mut yard = Yard::new();
-    let mut spec = yard.spec(&["until [[ -e go ]]; do read -t 0.05 < <(:); done; exit 6"]);
+    let mut spec = yard.spec(&["sleep 100 & until [[ -e go ]]; do read -t 0.05 < <(:); done; exit 6"]);
+    // What is left behind is killed at once, and that moment is over while the record waits.
+    spec.stop_grace = Seconds(0.0);
     let disk = yard.dir.path().join("tasks").join(spec.uni_id.as_str());
     fs::create_dir_all(&disk).unwrap();
     if !mount_small_disk(&disk) {
@@ -99,6 +101,16 @@ fn a_full_disk_keeps_the_gpus_until_the_record_can_be_written() {
     assert!(yard.has_lease(&id), "the GPUs were given back without a record");
     assert!(attempt::read_exit(&disk).unwrap().is_none());
     assert!(crate::yard::alive(runner));
+    // It sleeps between its tries: somebody who asks again and again gives the processor up only when it is taken from him.
+    let slept = || {
+        let status = fs::read_to_string(format!("/proc/{runner}/status")).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.unwrap().trim().parse::<u64>().unwrap()
+    };
+    let before = slept();
+    wait_until("it sleeps between its tries", || slept() >= before + 3);
     fs::remove_file(filler).unwrap();
     assert_eq!(code(&yard.ended(&id)), 6);
     assert!(
