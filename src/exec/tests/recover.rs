@@ -100,12 +100,13 @@ fn kill_9_of_everything_is_a_loss_that_is_told_once() {
     launch_by_another(&yard, &spec);
     let id = spec.uni_id;
     let command = yard.pid_in("ready");
-    kill(yard.started(&id).runner.pid, Signal::KILL);
+    let runner = yard.started(&id).runner.pid;
+    kill(runner, Signal::KILL);
     kill(command, Signal::KILL);
     // Buried by somebody who does not tell: its exit code is gone.
     wait_until("both are gone", || {
         while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {}
-        !alive(command)
+        !alive(command) && !alive(runner)
     });
     wait_until("its lease has fallen", || {
         yard.host.leases().unwrap().iter().all(|held| !held.is_live())
@@ -174,7 +175,9 @@ fn how_a_command_ended_is_known_without_its_exit_record() {
     let (id, _) = yard.run(&["exit 4"]);
     // Its runner died before the record stood, and nobody is left who could ask the system.
     fs::remove_file(yard.folder(&id).join("exit.json")).unwrap();
+    let runner = yard.started(&id).runner.pid;
     yard.new_executor();
+    wait_until("its runner is gone", || !alive(runner));
     match recover(&mut yard, &id) {
         Recovered::Ended(record) => assert_eq!(code(&record), 4),
         other => panic!("{other:?}"),
