@@ -64,8 +64,10 @@ export class Yard {
   port = 0
   private daemon: ChildProcess | undefined
   private said = ''
+  private secret: string
 
   constructor(private readonly laid: Laid) {
+    this.secret = laid.secret ?? SECRET
     for (const folder of ['config', 'command', 'logs', 'work']) mkdirSync(join(this.root, folder))
     this.write('config/gpu_manage.yaml', laid.rules ?? RULES)
     if (laid.simulation) this.simulate(laid.simulation)
@@ -87,10 +89,10 @@ export class Yard {
     this.write('simulation.json', JSON.stringify(simulation))
   }
 
-  /** Starts the daemon and waits until it answers. */
-  async serve(): Promise<void> {
+  /** Starts the daemon, with another secret perhaps, and waits until it answers. */
+  async serve(secret = this.secret): Promise<void> {
     this.port ||= await freePort()
-    const secret = this.laid.secret ?? SECRET
+    this.secret = secret
     this.write(
       'config/control_setting.yaml',
       `target-yaml-path: gpu_manage.yaml\nlog-dir: logs\nport: ${this.port}\nallow-lan: false\nlog-level: info\n` +
@@ -133,7 +135,7 @@ export class Yard {
   async api(method: string, path: string, body?: unknown): Promise<Response> {
     return fetch(`http://127.0.0.1:${this.port}/api${path}`, {
       method,
-      headers: { Authorization: `Bearer ${this.laid.secret ?? SECRET}`, 'Content-Type': 'application/json' },
+      headers: { Authorization: `Bearer ${this.secret}`, 'Content-Type': 'application/json' },
       body: body === undefined ? undefined : JSON.stringify(body),
     })
   }

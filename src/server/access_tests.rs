@@ -7,9 +7,9 @@ use gpuyard_core::model::Settings;
 use serde_json::{Value, json};
 
 use crate::{
-    guard::peer::Peer,
+    guard::{access::Guard, peer::Peer},
     limits,
-    yard::{SECRET, UID, Yard, call, yard},
+    yard::{SECRET, UID, Yard, call, kept, yard},
 };
 
 fn from(mut request: Request<Body>, address: &str, uid: Option<u32>) -> Request<Body> {
@@ -243,6 +243,82 @@ async fn a_logout_ends_a_stream_of_its_login() {
     assert!(!yard.app.guard.is_in(&principal));
 }
 
+/// The door of a daemon that starts in a root where another one was.
+fn restarted(yard: &Yard, secret: &str) -> Guard {
+    let settings = Settings {
+        secret: secret.into(),
+        ..Settings::default()
+    };
+    Guard::new(&settings, UID, Vec::new(), gpuyard_exec::clock::now).keeping(kept(&yard.app.root))
+}
+
+async fn is_let_in(guard: &Guard, token: &str) -> bool {
+    let peer = Peer::known("127.0.0.1:1".parse().unwrap(), Some(UID));
+    guard.enter(Some(token), &peer).await.is_ok()
+}
+
+/// Fault C1 (P1).
+#[tokio::test]
+async fn a_login_that_was_answered_outlives_the_daemon_and_a_logout_too() {
+    let yard = yard();
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        tokens.push(yard.ask(login(SECRET)).await.1["token"].as_str().unwrap().to_owned());
+    }
+    let logout = call("POST", "/api/auth/logout", Some(&tokens[1]), "");
+    assert_eq!(yard.ask(logout).await.0, StatusCode::OK);
+    // Nothing of the daemon's end: it was killed.
+    let guard = restarted(&yard, SECRET);
+    assert!(is_let_in(&guard, &tokens[0]).await);
+    assert!(!is_let_in(&guard, &tokens[1]).await);
+    let text = std::fs::read_to_string(yard.app.root.logins_path("yard")).unwrap();
+    assert!(!tokens.iter().any(|token| text.contains(&token[4..])), "{text}");
+    assert!(!text.contains(SECRET), "{text}");
+}
+
+#[tokio::test]
+async fn a_secret_that_was_changed_while_no_daemon_ran_ends_every_login_for_good() {
+    let yard = yard();
+    let token = yard.ask(login(SECRET)).await.1["token"].as_str().unwrap().to_owned();
+    for other in ["0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c", "none"] {
+        std::fs::copy(yard.app.root.logins_path("yard"), yard.folder().join("copy")).unwrap();
+        let guard = restarted(&yard, other);
+        assert!(other == "none" || !is_let_in(&guard, &token).await);
+        assert!(guard.save_logins(false));
+        assert!(
+            !is_let_in(&restarted(&yard, SECRET), &token).await,
+            "back again, after {other}"
+        );
+        std::fs::copy(yard.folder().join("copy"), yard.app.root.logins_path("yard")).unwrap();
+    }
+    assert!(is_let_in(&restarted(&yard, SECRET), &token).await);
+}
+
+/// Fault W1 (P5).
+#[tokio::test]
+async fn logins_that_cannot_be_read_are_kept_aside_and_nobody_is_logged_in() {
+    let yard = yard();
+    let token = yard.ask(login(SECRET)).await.1["token"].as_str().unwrap().to_owned();
+    let path = yard.app.root.logins_path("yard");
+    std::fs::write(&path, "{\"version\": 1, \"kept\"").unwrap();
+    let guard = restarted(&yard, SECRET);
+    assert!(!is_let_in(&guard, &token).await);
+    assert!(is_let_in(&guard, SECRET).await);
+    let aside = path.with_extension("json.broken-1");
+    assert_eq!(std::fs::read_to_string(aside).unwrap(), "{\"version\": 1, \"kept\"");
+    // A folder that cannot be written in: the login counts, as long as this daemon lives.
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path.parent().unwrap(), "").unwrap();
+    let (status, body) = yard.ask(login(SECRET)).await;
+    assert_eq!(status, StatusCode::OK);
+    let token = body["token"].as_str().unwrap().to_owned();
+    assert!(is_let_in(&yard.app.guard, &token).await);
+    assert!(!yard.app.guard.save_logins(false));
+    std::fs::remove_file(path.parent().unwrap()).unwrap();
+    assert!(yard.app.guard.save_logins(false), "it heals");
+    assert!(is_let_in(&restarted(&yard, SECRET), &token).await);
+}
+
 #[tokio::test]
 async fn a_secret_that_becomes_one_that_everyone_knows_is_held_to_this_machine() {
     let yard = yard();
@@ -276,7 +352,7 @@ async fn a_daemon_of_root_keeps_its_secret() {
         secret: SECRET.into(),
         ..Settings::default()
     };
-    let guard = crate::guard::access::Guard::new(&settings, 0, Vec::new(), gpuyard_exec::clock::now);
+    let guard = Guard::new(&settings, 0, Vec::new(), gpuyard_exec::clock::now);
     assert!(!guard.follow(&Settings::default()));
     assert!(guard.requires_secret());
     assert!(guard.follow(&Settings {

@@ -44,6 +44,15 @@ pub(crate) const SESSIONS: usize = 1024;
 /// A login that nobody uses ends after so long, and after `session-hours` in any case.
 pub(crate) const SESSION_IDLE: Duration = Duration::from_secs(24 * 3600);
 
+/// A login whose use is noted on disk this seldom ends at most so much earlier after a daemon that was killed.
+pub(crate) const SESSION_NOTED: Duration = Duration::from_secs(3600);
+
+/// Until logins that could not be written are tried again.
+pub(crate) const SESSION_RETRY: Duration = Duration::from_secs(10);
+
+/// For a login or logout to reach the disk before it is answered. A disk that takes longer does not keep anyone out.
+pub(crate) const SESSION_SAVED: Duration = Duration::from_secs(2);
+
 /// Wrong tries that an address has before it is slowed.
 pub(crate) const WRONG_TRIES: u32 = 10;
 

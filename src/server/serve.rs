@@ -13,6 +13,7 @@ use gpuyard_store::{
     FolderWatch, Root,
     audit::AuditLog,
     bindings::Bindings,
+    logins::LoginFile,
     pid_file::{self, Instance},
     watch::FileWatch,
 };
@@ -27,7 +28,7 @@ use crate::{
     app::{Answers, App},
     connection::{self, Door},
     gpus::Gpus,
-    guard::{access::Guard, host::own_names},
+    guard::{access::Guard, host::own_names, kept::Kept},
     limits, listen,
     live::Hub,
     logs::{Shelf, keep_bindings},
@@ -138,7 +139,9 @@ async fn live(options: Options) -> Result<(), StartError> {
     .map_err(system("start the thread that samples GPUs"))?;
     let (end, ended) = watch::channel(false);
     let app = Arc::new(App {
-        guard: Arc::new(Guard::new(&settings, uid, own_names(&hostname, &etc_hosts), clock::now)),
+        guard: Arc::new(
+            Guard::new(&settings, uid, own_names(&hostname, &etc_hosts), clock::now).keeping(kept_logins(&root)),
+        ),
         gpus,
         runs: Book::new(root.state_dir()),
         desk: Desk::default(),
@@ -165,6 +168,7 @@ async fn live(options: Options) -> Result<(), StartError> {
     let _settings = FileWatch::new([app.root.settings_path()], move |_| theirs.settings_changed())?;
     // What was changed between the reading and the watch.
     app.settings_changed();
+    let logins = tokio::spawn(keep_logins(Arc::clone(&app), ended.clone()));
     let tasks = tokio::spawn(adhoc::keep(Arc::clone(&app), ended.clone()));
     let terminals = tokio::spawn(adhoc::show_terminals(Arc::clone(&app), ended.clone()));
     let supervisor = tokio::spawn(Supervisor::new(Arc::clone(&app), heard, changed).work(ended.clone()));
@@ -203,7 +207,7 @@ async fn live(options: Options) -> Result<(), StartError> {
     any(&mut signals).await;
     tracing::info!("the daemon ends; schedulers and their tasks go on");
     end.send_replace(true);
-    for task in [serving, supervisor, bindings, tasks, terminals] {
+    for task in [serving, supervisor, bindings, tasks, terminals, logins] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a part of the daemon failed");
         }
@@ -213,6 +217,34 @@ async fn live(options: Options) -> Result<(), StartError> {
     }
     drop(place);
     Ok(())
+}
+
+/// Where the logins of this machine's daemon are kept.
+fn kept_logins(root: &Root) -> Kept {
+    let file = LoginFile::new(root.logins_path(&identity::node().machine_id));
+    Kept::new(file, identity::boot_id())
+}
+
+/// Puts logins on disk as they come, go and are used, and once more at the end.
+async fn keep_logins(app: Arc<App>, mut ended: watch::Receiver<bool>) {
+    let mut saved = true;
+    loop {
+        let wait = async {
+            match saved {
+                true => app.guard.has_unsaved().await,
+                false => tokio::time::sleep(limits::SESSION_RETRY).await,
+            }
+        };
+        let end = tokio::select! {
+            () = wait => false,
+            _ = ended.wait_for(|ended| *ended) => true,
+        };
+        let saving = app.blocking(move |app| Ok(app.guard.save_logins(end)));
+        saved = saving.await.unwrap_or(false);
+        if end {
+            return;
+        }
+    }
 }
 
 fn refuse_what_is_unsafe(settings: &Settings) -> Result<(), StartError> {

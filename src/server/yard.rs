@@ -12,7 +12,7 @@ use axum::{
 use gpuyard_core::model::{Bytes, Lang, Seconds, Settings};
 use gpuyard_exec::{clock, host::HostFolder};
 use gpuyard_gpu::{GpuReader, SourceContext, SourceSpec};
-use gpuyard_store::{Root, audit::AuditLog, bindings::Bindings};
+use gpuyard_store::{Root, audit::AuditLog, bindings::Bindings, logins::LoginFile};
 use serde_json::Value;
 use tokio::sync::{
     mpsc::{self, UnboundedReceiver},
@@ -24,7 +24,7 @@ use crate::{
     adhoc::Desk,
     app::{Answers, App},
     gpus::Gpus,
-    guard::{access::Guard, peer::Peer},
+    guard::{access::Guard, kept::Kept, peer::Peer},
     live::Hub,
     logs::Shelf,
     router::router,
@@ -87,7 +87,7 @@ impl Yard {
         let (news, heard) = mpsc::unbounded_channel();
         let (end, ended) = watch::channel(false);
         let app = App {
-            guard: Arc::new(Guard::new(&settings, uid, vec!["yard".into()], clock::now)),
+            guard: Arc::new(Guard::new(&settings, uid, vec!["yard".into()], clock::now).keeping(kept(&root))),
             gpus: Gpus::start(reader, Seconds(3600.0), root.path().to_owned()).unwrap(),
             runs: Book::new(root.state_dir()),
             desk: Desk::default(),
@@ -147,6 +147,11 @@ impl Yard {
         }
         router(&self.app).oneshot(request).await.unwrap()
     }
+}
+
+/// Where a daemon of a root keeps its logins.
+pub(crate) fn kept(root: &Root) -> Kept {
+    Kept::new(LoginFile::new(root.logins_path("yard")), "boot".into())
 }
 
 pub(crate) fn call(method: &str, path: &str, secret: Option<&str>, body: &str) -> Request<Body> {

@@ -107,7 +107,11 @@ fn open(path: &Path, flags: OFlag) -> Result<File, StoreError> {
 
 /// Reads a plain file of at most `limit` bytes.
 pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, StoreError> {
-    let file = open_plain(path)?;
+    read_opened(open_plain(path)?, path, limit)
+}
+
+/// The same of one that is open already.
+pub(crate) fn read_opened(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::new();
     // One byte more than allowed tells a file that is too large from one that just fits, whatever its size claims.
     file.take(limit + 1)

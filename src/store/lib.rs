@@ -10,6 +10,7 @@ pub mod commands;
 mod error;
 pub mod file;
 mod folder_watch;
+pub mod logins;
 pub mod logs;
 pub mod network;
 pub mod pid_file;

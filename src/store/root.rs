@@ -103,6 +103,18 @@ impl Root {
         self.logs().join("pid.json")
     }
 
+    /// `logs/logins/`: who is logged in, a file a machine.
+    pub fn logins_dir(&self) -> PathBuf {
+        self.logs().join("logins")
+    }
+
+    /// Who is logged in at the daemon of this machine.
+    pub fn logins_path(&self, machine_id: &str) -> PathBuf {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        let name: String = machine_id.chars().map(plain).collect();
+        self.logins_dir().join(format!("{name}.json"))
+    }
+
     /// `logs/index/`: what is known of the lines of large logs. It can be removed at any time.
     pub fn log_index_dir(&self) -> PathBuf {
         self.logs().join("index")
@@ -259,6 +271,7 @@ mod tests {
         let (run, task) = (RunId("r".into()), TaskId("t-1".into()));
         assert_eq!(below(root.task_folder(&run, &task, 2)), "logs/tasks/r/t-1/2");
         assert_eq!(root.resolve("logs/tasks"), root.tasks_dir());
+        assert_eq!(below(root.logins_path("host-a/../b")), "logs/logins/host-a----b.json");
     }
 
     #[test]

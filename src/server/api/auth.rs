@@ -13,6 +13,7 @@ use crate::{
     error::ApiError,
     extract::Body,
     guard::{Principal, peer::Peer},
+    limits,
 };
 
 /// The paths of this file.
@@ -51,6 +52,9 @@ async fn login(
         Some(_) => lang.pick("logged in", "登录成功"),
         None => lang.pick("this daemon asks for no secret", "此服务无需密钥"),
     };
+    if fresh.is_some() {
+        save_logins(&app).await;
+    }
     let (token, expires_at) = fresh.map(|fresh| (fresh.token, fresh.expires_at)).unzip();
     let answer = LoginAnswer {
         success: true,
@@ -70,8 +74,17 @@ async fn logout(
     Extension(lang): Extension<Lang>,
 ) -> Json<LogoutAnswer> {
     app.guard.logout(&principal);
+    save_logins(&app).await;
     Json(LogoutAnswer {
         success: true,
         message: lang.pick("logged out", "已退出登录").into(),
     })
+}
+
+/// A login that was answered is there after a crash, and a logout too, but a disk that hangs holds up neither.
+async fn save_logins(app: &Arc<App>) {
+    let saving = app.blocking(|app| Ok(app.guard.save_logins(false)));
+    if tokio::time::timeout(limits::SESSION_SAVED, saving).await.is_err() {
+        tracing::warn!("the disk is slow: a login is answered before it is saved");
+    }
 }

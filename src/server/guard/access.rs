@@ -11,11 +11,13 @@ use axum::{
     response::Response,
 };
 use gpuyard_core::model::{Now, Settings};
-use tokio::sync::watch;
+use gpuyard_store::logins::KeptLogins;
+use tokio::sync::{Notify, watch};
 
 use super::{
     Principal, Via,
     host::Hosts,
+    kept::Kept,
     peer::Peer,
     secret::{Secret, is_well_known},
     session::{Fresh, Sessions, is_token},
@@ -41,6 +43,10 @@ pub(crate) struct Guard {
     own_names: Vec<String>,
     rules: RwLock<Arc<DoorRules>>,
     sessions: Mutex<Sessions>,
+    /// Where they are kept, if anywhere.
+    kept: Option<Kept>,
+    /// Somebody should write them there.
+    unsaved: Notify,
     throttle: Mutex<Throttle>,
     /// Counts the times that somebody who was in is no longer.
     departures: watch::Sender<u64>,
@@ -81,10 +87,66 @@ impl Guard {
             uid,
             own_names,
             sessions: Mutex::new(Sessions::new(settings.session_hours)),
+            kept: None,
+            unsaved: Notify::new(),
             throttle: Mutex::default(),
             departures: watch::Sender::new(0),
             tickets: Mutex::default(),
             clock,
+        }
+    }
+
+    /// Goes on with the logins that are kept there, and keeps them there from now on.
+    pub(crate) fn keeping(mut self, kept: Kept) -> Guard {
+        kept.restore(&mut lock(&self.sessions), self.rules().secret.as_ref(), (self.clock)());
+        self.kept = Some(kept);
+        self.tell_unsaved();
+        self
+    }
+
+    /// Puts the logins on disk, if they are another than there; at the daemon's `end` also how they were used last. Returns whether
+    /// that is done: what fails is to be tried again.
+    pub(crate) fn save_logins(&self, end: bool) -> bool {
+        let Some(kept) = &self.kept else { return true };
+        let mut salt = [0; 16];
+        // Without randomness no token was made either.
+        if getrandom::fill(&mut salt).is_err() {
+            return false;
+        }
+        let saved = kept.save(|boot_id| {
+            let mut sessions = lock(&self.sessions);
+            let due = if end {
+                sessions.is_newer()
+            } else {
+                sessions.is_unsaved()
+            };
+            if !due {
+                return None;
+            }
+            let now = (self.clock)();
+            // Read while no login can come, go or be ended by another secret.
+            let secret = self.rules().secret.as_ref().map(|secret| secret.mark(&salt));
+            Some(KeptLogins {
+                written: now,
+                boot_id,
+                secret,
+                logins: sessions.keep(now),
+            })
+        });
+        if !saved {
+            lock(&self.sessions).not_kept();
+        }
+        saved
+    }
+
+    /// Waits until there is something to put on disk.
+    pub(crate) async fn has_unsaved(&self) {
+        self.unsaved.notified().await;
+    }
+
+    fn tell_unsaved(&self) {
+        if lock(&self.sessions).is_unsaved() {
+            self.unsaved.notify_one();
         }
     }
 
@@ -101,11 +163,12 @@ impl Guard {
         let mut rules = DoorRules::new(settings, self.uid, &self.own_names, before.epoch);
         let changed = rules.secret != before.secret;
         rules.epoch += u64::from(changed);
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
         let mut sessions = lock(&self.sessions);
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
         sessions.last(settings.session_hours);
         if changed {
             sessions.close_all();
+            self.unsaved.notify_one();
             self.departures.send_modify(|count| *count += 1);
         }
         changed
@@ -134,7 +197,11 @@ impl Guard {
     pub(crate) fn is_in(&self, principal: &Principal) -> bool {
         principal.epoch == self.rules().epoch
             && match &principal.via {
-                Via::Session(hash) => lock(&self.sessions).is_open(hash, (self.clock)()),
+                Via::Session(hash) => {
+                    let open = lock(&self.sessions).is_open(hash, (self.clock)());
+                    self.tell_unsaved();
+                    open
+                }
                 Via::Secret | Via::Nothing => true,
             }
     }
@@ -212,7 +279,9 @@ impl Guard {
         let Some(shown) = shown else {
             return Err(no_secret());
         };
-        if let Some(hash) = lock(&self.sessions).find(shown, (self.clock)()) {
+        let found = lock(&self.sessions).find(shown, (self.clock)());
+        if let Some(hash) = found {
+            self.tell_unsaved();
             return Ok(Principal::owner(Via::Session(hash), rules.epoch));
         }
         if is_token(shown) && !secret.is(shown) {

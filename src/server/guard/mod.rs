@@ -1,6 +1,7 @@
 //! Who is let in: the secret, sessions, wrong tries, hosts, peers, and the layer that denies by default.
 pub(crate) mod access;
 pub(crate) mod host;
+pub(crate) mod kept;
 pub(crate) mod peer;
 mod principal;
 pub(crate) mod secret;

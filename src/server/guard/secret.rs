@@ -1,4 +1,5 @@
 //! The secret: kept as a hash, compared in constant time, and judged by how hard it is to guess.
+use gpuyard_store::logins::SecretMark;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -43,6 +44,24 @@ impl Secret {
     /// Whether `tried` is the secret, in a time that does not depend on how much of it is right.
     pub(crate) fn is(&self, tried: &str) -> bool {
         hash(tried.as_bytes()).ct_eq(&self.hash).into()
+    }
+
+    /// What tells this secret from another one; `salt` is random.
+    pub(crate) fn mark(&self, salt: &[u8; 16]) -> SecretMark {
+        let salt = hexadecimal(salt);
+        SecretMark {
+            hash: self.marked(&salt),
+            salt,
+        }
+    }
+
+    /// Whether a mark is this secret's.
+    pub(crate) fn has(&self, mark: &SecretMark) -> bool {
+        self.marked(&mark.salt).as_bytes().ct_eq(mark.hash.as_bytes()).into()
+    }
+
+    fn marked(&self, salt: &str) -> String {
+        hexadecimal(&hash(&[salt.as_bytes(), &self.hash].concat()))
     }
 
     /// Whether trying does not help, however fast.
@@ -92,6 +111,19 @@ mod tests {
         for wrong in ["", "correct horse ", "correct hors", "Correct horse"] {
             assert!(!secret.is(wrong), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_mark_tells_one_secret_from_another() {
+        let (one, two) = (Secret::new("correct horse"), Secret::new("battery staple"));
+        let mark = one.mark(&[7; 16]);
+        assert!(one.has(&mark) && !two.has(&mark));
+        assert_ne!(
+            mark.hash,
+            one.mark(&[8; 16]).hash,
+            "two files do not tell that their secrets are the same"
+        );
+        assert_ne!(mark.hash, hexadecimal(&hash(b"correct horse")));
     }
 
     #[test]

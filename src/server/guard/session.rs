@@ -2,6 +2,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use gpuyard_core::model::Now;
+use gpuyard_store::logins::KeptLogin;
 use jiff::{SignedDuration, Timestamp};
 
 use super::secret::{hash, hexadecimal};
@@ -19,19 +20,42 @@ impl TokenHash {
     fn of(token: &str) -> TokenHash {
         TokenHash(hash(token.as_bytes()))
     }
+
+    /// From 64 hexadecimal digits.
+    fn read(digits: &str) -> Option<TokenHash> {
+        let mut bytes = [0; 32];
+        if digits.len() != 64 || !digits.is_ascii() {
+            return None;
+        }
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).ok()?;
+        }
+        Some(TokenHash(bytes))
+    }
 }
 
+/// On the monotonic clock: no change of the wall clock makes a login longer.
 struct Session {
-    /// On the monotonic clock: no change of the wall clock makes a login longer.
     ends: u64,
-    used: u64,
+    /// When it ends if nobody uses it.
+    idle_ends: u64,
+    /// What is on disk of `idle_ends`.
+    noted: u64,
 }
 
-/// The logins of this daemon's life.
+impl Session {
+    fn is_over(&self, now: Now) -> bool {
+        now.mono.0 >= self.ends.min(self.idle_ends)
+    }
+}
+
+/// The logins that are open.
 pub(crate) struct Sessions {
     open: HashMap<TokenHash, Session>,
     length: Duration,
     idle: Duration,
+    /// Something is another than on disk.
+    unsaved: bool,
 }
 
 /// A fresh login.
@@ -47,6 +71,7 @@ impl Sessions {
             open: HashMap::new(),
             length: Duration::ZERO,
             idle: Duration::ZERO,
+            unsaved: false,
         };
         sessions.last(session_hours);
         sessions
@@ -67,7 +92,7 @@ impl Sessions {
             && let Some(oldest) = self
                 .open
                 .iter()
-                .min_by_key(|(_, session)| session.used)
+                .min_by_key(|(_, session)| session.idle_ends)
                 .map(|(&hash, _)| hash)
         {
             self.open.remove(&oldest);
@@ -75,13 +100,16 @@ impl Sessions {
         let token = format!("{PREFIX}{}", hexadecimal(&random));
         let hash = TokenHash::of(&token);
         let length = self.length.as_millis() as u64;
+        let idle_ends = now.mono.0.saturating_add(self.idle.as_millis() as u64);
         self.open.insert(
             hash,
             Session {
                 ends: now.mono.0.saturating_add(length),
-                used: now.mono.0,
+                idle_ends,
+                noted: idle_ends,
             },
         );
+        self.unsaved = true;
         let expires_at = now
             .wall
             .checked_add(SignedDuration::from_millis(length as i64))
@@ -98,32 +126,84 @@ impl Sessions {
 
     /// Whether a login is open; it counts as used.
     pub(crate) fn is_open(&mut self, hash: &TokenHash, now: Now) -> bool {
-        let idle = self.idle.as_millis() as u64;
         let Some(session) = self.open.get_mut(hash) else {
             return false;
         };
-        if now.mono.0 >= session.ends || now.mono.0 >= session.used.saturating_add(idle) {
+        if session.is_over(now) {
             self.open.remove(hash);
             return false;
         }
-        session.used = now.mono.0;
+        session.idle_ends = now.mono.0.saturating_add(self.idle.as_millis() as u64);
+        self.unsaved |= session.idle_ends.abs_diff(session.noted) >= limits::SESSION_NOTED.as_millis() as u64;
         true
     }
 
     /// Ends one.
     pub(crate) fn close(&mut self, hash: &TokenHash) {
-        self.open.remove(hash);
+        self.unsaved |= self.open.remove(hash).is_some();
     }
 
     /// Ends all of them.
     pub(crate) fn close_all(&mut self) {
+        self.unsaved = true;
         self.open.clear();
     }
 
+    /// Whether something is another than on disk, that is worth a write.
+    pub(crate) fn is_unsaved(&self) -> bool {
+        self.unsaved
+    }
+
+    /// Whether anything is another than on disk, also how a login was used last.
+    pub(crate) fn is_newer(&self) -> bool {
+        self.unsaved || self.open.values().any(|session| session.noted != session.idle_ends)
+    }
+
+    /// The next [`Sessions::is_unsaved`] says so: what was taken by [`Sessions::keep`] did not get there.
+    pub(crate) fn not_kept(&mut self) {
+        self.unsaved = true;
+    }
+
+    /// What is left of each, to be put on disk.
+    pub(crate) fn keep(&mut self, now: Now) -> Vec<KeptLogin> {
+        self.forget_ended(now);
+        self.unsaved = false;
+        let mut logins: Vec<KeptLogin> = self
+            .open
+            .iter_mut()
+            .map(|(hash, session)| {
+                session.noted = session.idle_ends;
+                KeptLogin {
+                    token: hexadecimal(&hash.0),
+                    left_ms: session.ends - now.mono.0,
+                    idle_ms: session.idle_ends - now.mono.0,
+                }
+            })
+            .collect();
+        logins.sort_by(|one, two| one.token.cmp(&two.token));
+        logins
+    }
+
+    /// Opens what was kept `passed` milliseconds ago, as far as there is something left of it. Returns how many are open.
+    pub(crate) fn restore(&mut self, logins: &[KeptLogin], passed: u64, now: Now) -> usize {
+        for login in logins.iter().take(limits::SESSIONS) {
+            let left = |ms: u64| now.mono.0.saturating_add(ms.saturating_sub(passed));
+            if let Some(hash) = TokenHash::read(&login.token) {
+                let idle_ends = left(login.idle_ms);
+                let session = Session {
+                    ends: left(login.left_ms),
+                    idle_ends,
+                    noted: idle_ends,
+                };
+                self.open.insert(hash, session);
+            }
+        }
+        self.forget_ended(now);
+        self.open.len()
+    }
+
     fn forget_ended(&mut self, now: Now) {
-        let idle = self.idle.as_millis() as u64;
-        self.open
-            .retain(|_, session| now.mono.0 < session.ends && now.mono.0 < session.used.saturating_add(idle));
+        self.open.retain(|_, session| !session.is_over(now));
     }
 }
 
@@ -191,5 +271,66 @@ mod tests {
             sessions.open(random, at(i));
         }
         assert_eq!(sessions.open.len(), limits::SESSIONS);
+    }
+
+    #[test]
+    fn kept_logins_go_on_with_what_was_left_of_them() {
+        let mut before = Sessions::new(24.0 * 30.0);
+        let (one, two, ended) = (
+            before.open([1; 32], at(0)),
+            before.open([2; 32], at(20 * HOUR)),
+            before.open([3; 32], at(20 * HOUR)),
+        );
+        before.close(&TokenHash::of(&ended.token));
+        assert!(before.is_unsaved());
+        let kept = before.keep(at(22 * HOUR));
+        assert!(!before.is_unsaved() && kept.len() == 2);
+        let text = serde_json::to_string(&kept).unwrap();
+        assert!(!text.contains(&one.token) && !text.contains(&one.token[4..]), "{text}");
+
+        // An hour later, of another boot: its clock begins anew.
+        let mut after = Sessions::new(1.0);
+        assert_eq!(after.restore(&kept, HOUR, at(5)), 2);
+        assert!(!after.is_unsaved());
+        assert!(after.find(&one.token, at(5)).is_some(), "unused for 23 hours");
+        assert_eq!(after.find(&ended.token, at(5)), None);
+        assert!(after.find(&two.token, at(HOUR)).is_some());
+        let mut late = Sessions::new(1.0);
+        assert_eq!(
+            late.restore(&kept, 2 * HOUR, at(5)),
+            1,
+            "24 hours are over for one of them"
+        );
+        assert!(late.find(&two.token, at(5)).is_some());
+    }
+
+    #[test]
+    fn use_is_worth_a_write_once_an_hour() {
+        let mut sessions = Sessions::new(24.0);
+        let fresh = sessions.open([1; 32], at(0));
+        sessions.keep(at(0));
+        for minute in 1..60 {
+            assert!(sessions.find(&fresh.token, at(minute * 60_000)).is_some());
+            assert!(!sessions.is_unsaved() && sessions.is_newer(), "{minute}");
+        }
+        assert!(sessions.find(&fresh.token, at(HOUR)).is_some());
+        assert!(sessions.is_unsaved());
+        sessions.keep(at(HOUR));
+        assert!(!sessions.is_unsaved());
+        sessions.not_kept();
+        assert!(sessions.is_unsaved());
+    }
+
+    #[test]
+    fn what_is_no_hash_opens_nothing() {
+        let mut sessions = Sessions::new(1.0);
+        for token in ["", "zz", &"g".repeat(64), &"é".repeat(32)] {
+            let login = KeptLogin {
+                token: token.into(),
+                left_ms: HOUR,
+                idle_ms: HOUR,
+            };
+            assert_eq!(sessions.restore(&[login], 0, at(0)), 0, "{token}");
+        }
     }
 }

@@ -143,6 +143,7 @@ fn allowed(root: &Root, settings: &Settings) -> Allowed {
     let mut roots = vec![root.tasks_dir()];
     roots.extend(settings.log_roots.iter().map(|path| root.path().join(path)));
     let mut never = vec![root.config_dir(), root.settings_path(), root.rules_path(settings)];
+    never.push(root.logins_dir());
     never.extend(settings.tls_key.iter().map(|path| root.path().join(path)));
     let uid = nix::unistd::geteuid();
     let home = nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.dir);
