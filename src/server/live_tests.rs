@@ -18,7 +18,7 @@ use crate::{
     connection::{self, Door},
     limits,
     router::router,
-    yard::{SECRET, Yard, call, yard},
+    yard::{SECRET, Yard, call, known, yard},
 };
 
 /// Longer than anything here takes; a test that fails says so instead of hanging.
@@ -94,6 +94,16 @@ impl Socket {
         }
     }
 
+    /// What the next change that is wanted sets.
+    async fn change(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let said = self.next().await.unwrap();
+            if said["op"] == "change" && wanted(&said["set"]) {
+                return said["set"].clone();
+            }
+        }
+    }
+
     async fn code(&mut self) -> u16 {
         loop {
             if let Err(code) = self.next().await {
@@ -125,6 +135,59 @@ async fn a_page_logs_in_listens_and_is_put_out_when_its_login_ends() {
     let logout = call("POST", "/api/auth/logout", Some(&token), "");
     assert_eq!(served.yard.ask(logout).await.0, 200);
     assert_eq!(page.code().await, 4401);
+}
+
+/// An ad-hoc task as its topic tells it, and its log from before there is any.
+#[tokio::test]
+async fn ad_hoc_tasks_and_their_logs_are_told() {
+    let served = served().await;
+    let post = async |path: &str, body: Value| served.yard.ask(known("POST", path, &body.to_string())).await.1;
+    let waits = post("/api/tasks", json!({"command": "x", "tags": ["t"]})).await["id"].clone();
+    let id = waits.to_string();
+    let mut page = served.said(json!({"op": "hello", "token": SECRET, "lang": "zh"})).await;
+    page.next().await.unwrap();
+    page.say(json!({"op": "subscribe", "topic": "tasks", "rate": 0.5}))
+        .await;
+    let told = page.next().await.unwrap();
+    assert_eq!(
+        (
+            &told["op"],
+            &told["set"]["counts"]["queued"],
+            &told["set"][&id]["status"]
+        ),
+        (&json!("snapshot"), &json!(1), &json!("queued"))
+    );
+    assert!(
+        told["set"][&id]["reason"]["text"].as_str().unwrap().contains("调度器"),
+        "{told}"
+    );
+    let second = post("/api/tasks", json!({"command": "y"})).await["id"].to_string();
+    let made = page.change(|set| set[&second].is_object()).await;
+    assert_eq!(made["counts"]["queued"], 2);
+    assert!(made[&id].is_null(), "what is as it was is not told again: {made}");
+    post(&format!("/api/tasks/{id}/cancel"), json!({})).await;
+    let gone = page.change(|set| set[&id]["status"] == "cancelled").await;
+    assert_eq!(
+        (&gone["counts"]["queued"], &gone["counts"]["cancelled"]),
+        (&json!(1), &json!(1))
+    );
+    page.say(json!({"op": "unsubscribe", "topic": "tasks"})).await;
+
+    let topic = format!("log:task={second}");
+    page.say(json!({"op": "subscribe", "topic": topic, "rate": 0.5})).await;
+    let mut log = page.next().await.unwrap();
+    while log["topic"] != json!(topic) {
+        log = page.next().await.unwrap();
+    }
+    assert_eq!(
+        (&log["op"], &log["set"]["log"]["exists"]),
+        (&json!("snapshot"), &json!(false))
+    );
+    let path = std::path::PathBuf::from(log["set"]["log"]["log_path"].as_str().unwrap());
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, "one\n").unwrap();
+    page.change(|set| set["log"]["exists"] == true && set["log"]["size"] == 4)
+        .await;
 }
 
 #[tokio::test]

@@ -806,6 +806,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tasks/{id}/logs/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follows a task's log, as server-sent events, through its attempts to its end; with `attempt`, to the end of that one.
+         *     Events are those of `/api/log/stream`. What has not begun is waited for.
+         */
+        get: operations["tasks_log_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tasks/{id}/retry": {
         parameters: {
             query?: never;
@@ -2044,7 +2064,7 @@ export interface components {
          * @description Why a log's offsets mean something else than before.
          * @enum {string}
          */
-        LogBreak: "rotated" | "truncated" | "rewritten";
+        LogBreak: "rotated" | "truncated" | "rewritten" | "attempt";
         /** @description Answer of `GET /api/log/content` and `GET /api/log/read`. */
         LogContent: components["schemas"]["LogHead"] & {
             /**
@@ -2287,7 +2307,7 @@ export interface components {
              * @description The generation that begins.
              */
             generation: number;
-            /** @description `rotated`, `truncated`, `rewritten`. */
+            /** @description `rotated`, `truncated`, `rewritten`, `attempt`. */
             why: components["schemas"]["LogBreak"];
         } | {
             /** @enum {string} */
@@ -2306,7 +2326,7 @@ export interface components {
             /** @enum {string} */
             event: "end";
         });
-        /** @description The task whose log is shown. */
+        /** @description The task whose log is shown: of a command file, or an ad-hoc one. */
         LogTask: {
             /**
              * Format: uint32
@@ -2322,26 +2342,24 @@ export interface components {
             bound: boolean;
             /**
              * Format: uint32
-             * @description Index of its command file.
+             * @description Index of its command file; `null` for an ad-hoc task.
              */
-            config_index: number;
-            /** @description Single or multi. */
-            mode: components["schemas"]["Mode"];
+            config_index: number | null;
+            mode: components["schemas"]["Mode"] | null;
             /**
              * Format: uint32
-             * @description Its place in the queue, from 0.
+             * @description Its place in the queue, from 0; `null` for an ad-hoc task.
              */
-            process_index: number;
-            /** @description Its queue. */
-            queue_id: components["schemas"]["QueueId"];
-            /** @description Its run. */
+            process_index: number | null;
+            queue_id: components["schemas"]["QueueId"] | null;
+            /** @description Its run; `tasks` for an ad-hoc task. */
             run_id: components["schemas"]["RunId"];
             /**
              * Format: date-time
              * @description When the attempt started.
              */
             started_at: string | null;
-            /** @description Its id. */
+            /** @description Its id; an ad-hoc task's number. */
             task_id: components["schemas"]["TaskId"];
         };
         /** @description Answer of `POST /api/log/download`: a ticket for one download by a browser, which cannot send a header with it. */
@@ -4711,7 +4729,7 @@ export interface operations {
     log_content: {
         parameters: {
             query?: {
-                /** @description A task's id. */
+                /** @description A task's id; of an ad-hoc task its number. */
                 task?: string;
                 /** @description `single` or `multi`. */
                 mode?: components["schemas"]["Mode"];
@@ -4805,7 +4823,7 @@ export interface operations {
     log_download: {
         parameters: {
             query?: {
-                /** @description A task's id. */
+                /** @description A task's id; of an ad-hoc task its number. */
                 task?: string;
                 /** @description `single` or `multi`. */
                 mode?: components["schemas"]["Mode"];
@@ -4881,7 +4899,7 @@ export interface operations {
     log_ticket: {
         parameters: {
             query?: {
-                /** @description A task's id. */
+                /** @description A task's id; of an ad-hoc task its number. */
                 task?: string;
                 /** @description `single` or `multi`. */
                 mode?: components["schemas"]["Mode"];
@@ -5033,7 +5051,7 @@ export interface operations {
     log_search: {
         parameters: {
             query: {
-                /** @description A task's id. */
+                /** @description A task's id; of an ad-hoc task its number. */
                 task?: string;
                 /** @description `single` or `multi`. */
                 mode?: components["schemas"]["Mode"];
@@ -5119,7 +5137,7 @@ export interface operations {
     log_stream: {
         parameters: {
             query?: {
-                /** @description A task's id. */
+                /** @description A task's id; of an ad-hoc task its number. */
                 task?: string;
                 /** @description `single` or `multi`. */
                 mode?: components["schemas"]["Mode"];
@@ -5922,6 +5940,48 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["SlowDown"];
             503: components["responses"]["Unavailable"];
+        };
+    };
+    tasks_log_stream: {
+        parameters: {
+            query?: {
+                /** @description The last lines, so many (100). */
+                tail?: number;
+                /** @description Another attempt than the last. */
+                attempt?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The task's number. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["LogStreamEvent"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            /** @description Too many logs are followed. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     tasks_retry: {

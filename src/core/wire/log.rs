@@ -77,21 +77,21 @@ pub struct LogLine {
     pub open: bool,
 }
 
-/// The task whose log is shown.
+/// The task whose log is shown: of a command file, or an ad-hoc one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogTask {
-    /// Its id.
+    /// Its id; an ad-hoc task's number.
     pub task_id: TaskId,
-    /// Its run.
+    /// Its run; `tasks` for an ad-hoc task.
     pub run_id: RunId,
-    /// Single or multi.
-    pub mode: Mode,
-    /// Index of its command file.
-    pub config_index: u32,
-    /// Its queue.
-    pub queue_id: QueueId,
-    /// Its place in the queue, from 0.
-    pub process_index: u32,
+    /// Single or multi; `None` for an ad-hoc task.
+    pub mode: Option<Mode>,
+    /// Index of its command file; `None` for an ad-hoc task.
+    pub config_index: Option<u32>,
+    /// Its queue; `None` for an ad-hoc task.
+    pub queue_id: Option<QueueId>,
+    /// Its place in the queue, from 0; `None` for an ad-hoc task.
+    pub process_index: Option<u32>,
     /// The attempt whose log it is; `None` for a log that the task writes itself.
     pub attempt: Option<u32>,
     /// Attempts so far.
@@ -295,9 +295,9 @@ pub enum LogStreamEvent {
         /// As text.
         content: String,
     },
-    /// The file was rotated, cut or written anew: what follows begins at 0.
+    /// The file was rotated, cut or written anew, or the task has another attempt: what follows begins at 0.
     Divider {
-        /// `rotated`, `truncated`, `rewritten`.
+        /// `rotated`, `truncated`, `rewritten`, `attempt`.
         why: LogBreak,
         /// The generation that begins.
         generation: u64,
@@ -309,7 +309,7 @@ pub enum LogStreamEvent {
         /// To here.
         to: u64,
     },
-    /// The attempt is over and all of its log has been sent.
+    /// The attempt is over (of an ad-hoc task of which no attempt was named: the task) and all of its log has been sent.
     End(LogHead),
 }
 
@@ -323,4 +323,6 @@ pub enum LogBreak {
     Truncated,
     /// What stood in it is no longer what it was.
     Rewritten,
+    /// An ad-hoc task has begun another attempt, with a log of its own.
+    Attempt,
 }

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     extract::{Path, State},
+    http::HeaderMap,
+    response::Response,
 };
 use gpuyard_core::{
     formats::adhoc,
     model::{AdhocId, AdhocSpec, AdhocStatus, FieldError, Lang},
     wire::{
         AdhocCancelled, AdhocChange, AdhocIds, AdhocLog, AdhocMade, AdhocPage, AdhocPruned, AdhocTask, GpuSeat,
-        NewAdhocTask, TaskAnswer,
+        LogStreamEvent, NewAdhocTask, TaskAnswer,
     },
 };
 use gpuyard_exec::clock;
@@ -25,10 +27,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     adhoc::{holder, scheduler, seats, tmux},
+    api::log,
     app::App,
+    connection::Attendance,
     error::ApiError,
     extract::{Ask, Body},
+    guard::Principal,
     limits,
+    logs::{Which, following::From},
 };
 
 /// Lines that are shown where nothing else is asked for.
@@ -45,6 +51,7 @@ pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(retry))
         .routes(routes!(clone))
         .routes(routes!(logs))
+        .routes(routes!(log_stream))
 }
 
 /// The GPUs, and which ad-hoc task sits where.
@@ -420,6 +427,29 @@ async fn retry(
 async fn clone(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<NewAdhocTask>, ApiError> {
     let read = move |app: &Arc<App>| Ok(Json(adhoc::asked(&found(&app.desk.tasks(app)?, &id)?.spec)));
     app.blocking(read).await
+}
+
+/// Follows a task's log, as server-sent events, through its attempts to its end; with `attempt`, to the end of that one.
+/// Events are those of `/api/log/stream`. What has not begun is waited for.
+#[utoipa::path(
+    get, path = "/api/tasks/{id}/logs/stream", params(("id" = String, Path, description = "The task's number."), Lines),
+    responses(
+        (status = 200, body = LogStreamEvent, content_type = "text/event-stream"),
+        (status = 503, description = "Too many logs are followed."),
+    ),
+)]
+async fn log_stream(
+    State(app): State<Arc<App>>,
+    Extension(principal): Extension<Principal>,
+    Extension(lang): Extension<Lang>,
+    attendance: Option<Extension<Attendance>>,
+    Path(id): Path<String>,
+    Ask(Lines { tail, attempt }): Ask<Lines>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let which = Which::of_adhoc(id_of(&id)?, attempt);
+    let from = From::tail(tail.unwrap_or(TAIL));
+    log::stream::follow(&app, (principal, lang), attendance, (which, from), &headers).await
 }
 
 /// Which part of a log.

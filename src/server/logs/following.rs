@@ -1,5 +1,5 @@
 //! A log as server-sent events: what is there, what is appended, and what becomes of the file.
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use axum::body::Bytes;
 use gpuyard_core::{
@@ -11,11 +11,11 @@ use serde::Deserialize;
 use tokio::{sync::mpsc::Sender, time::Instant};
 use utoipa::IntoParams;
 
-use super::{Asked, Standing, Which, part, watch::LogWatch, which::refusal};
+use super::{Asked, Next, Standing, Which, part, watch::LogWatch, which::refusal};
 use crate::{app::App, error::ApiError, guard::Principal, limits};
 
 /// From where a log is followed.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct From {
     /// The last lines first, so many (10 where nothing is said).
@@ -29,6 +29,39 @@ pub(crate) struct From {
 /// Lines that come first where nothing is said.
 const TAIL_LINES: u64 = 10;
 
+impl From {
+    /// The last lines first, so many.
+    pub(crate) fn tail(lines: u64) -> From {
+        From {
+            tail_lines: Some(lines),
+            ..From::default()
+        }
+    }
+}
+
+/// A place in a log, as `id:` tells it and `Last-Event-ID` brings it back.
+struct Place {
+    /// Of an ad-hoc task.
+    attempt: Option<u32>,
+    generation: u64,
+    offset: u64,
+}
+
+impl Place {
+    fn parse(id: &str) -> Option<Place> {
+        let (log, offset) = id.split_once('-')?;
+        let (attempt, generation) = match log.split_once('.') {
+            Some((attempt, generation)) => (Some(attempt.parse().ok()?), generation),
+            None => (None, log),
+        };
+        Some(Place {
+            attempt,
+            generation: generation.parse().ok()?,
+            offset: offset.parse().ok()?,
+        })
+    }
+}
+
 /// One client that follows one log.
 pub(crate) struct Following {
     app: Arc<App>,
@@ -40,6 +73,10 @@ pub(crate) struct Following {
     out: Sender<Bytes>,
     at: u64,
     generation: u64,
+    /// The attempt that it has come to, of an ad-hoc task.
+    attempt: Option<u32>,
+    /// Another attempt's log begins, which has not been told yet.
+    turns: bool,
     told: Option<LogHead>,
     beat: Instant,
 }
@@ -51,6 +88,9 @@ struct Look {
     data: Vec<u8>,
     /// Where `data` begins; behind `at` where bytes were passed over.
     from: u64,
+    /// The attempt will write no more.
+    over: bool,
+    next: Next,
 }
 
 impl Following {
@@ -63,17 +103,20 @@ impl Following {
         out: Sender<Bytes>,
     ) -> Result<Following, ApiError> {
         let wished = part::encoding(from.encoding.as_deref())?;
-        let resume = resume.as_deref().and_then(|id| {
-            let (generation, offset) = id.split_once('-')?;
-            Some((generation.parse::<u64>().ok()?, offset.parse::<u64>().ok()?))
-        });
+        let resume = resume.as_deref().and_then(Place::parse);
         let place = which.clone();
-        let (standing, at) = app
+        let (standing, at, attempt) = app
             .blocking(move |app| {
-                let asked = place.find(app)?;
+                // Who was here before goes on with the attempt that it was at.
+                let asked = place.find_at(app, resume.as_ref().and_then(|resume| resume.attempt))?;
+                let attempt = asked.course.as_ref().map(|course| course.attempt);
                 let (log, standing) = app.logs.open(&asked.path);
                 let at = match (log, resume, from.offset) {
-                    (Ok(_), Some((generation, offset)), _) if generation == standing.generation => offset,
+                    (Ok(_), Some(resume), _)
+                        if (resume.attempt, resume.generation) == (attempt, standing.generation) =>
+                    {
+                        resume.offset
+                    }
                     (Ok(_), None, Some(offset)) => offset.min(standing.size),
                     (Ok(log), None, None) => {
                         let count = from.tail_lines.unwrap_or(TAIL_LINES).min(limits::LOG_LINES) as usize;
@@ -87,7 +130,7 @@ impl Following {
                     (Err(gpuyard_store::logs::Refused::Absent(_)), ..) | (Ok(_), Some(_), _) => 0,
                     (Err(refused), ..) => return Err(refusal(&refused)),
                 };
-                Ok((standing, at))
+                Ok((standing, at, attempt))
             })
             .await?;
         Ok(Following {
@@ -100,6 +143,8 @@ impl Following {
             out,
             at,
             generation: standing.generation,
+            attempt,
+            turns: false,
             told: None,
             beat: Instant::now() + limits::HEARTBEAT,
         })
@@ -107,12 +152,11 @@ impl Following {
 
     /// Sends until nobody takes it, the attempt is over, or the daemon ends.
     pub(crate) async fn work(mut self) {
-        let mut watch: Option<(std::path::PathBuf, LogWatch)> = None;
+        let mut watch: Option<(PathBuf, LogWatch)> = None;
         loop {
-            let Ok(look) = self.look().await else { return };
-            let path = std::path::PathBuf::from(&look.head.log_path);
-            if watch.as_ref().is_none_or(|(of, _)| *of != path) {
-                watch = Some((path.clone(), LogWatch::new(&path)));
+            let Ok((asked, look)) = self.look().await else { return };
+            if watch.as_ref().is_none_or(|(of, _)| *of != asked.path) {
+                watch = Some((asked.path.clone(), LogWatch::new(&asked.path, asked.told_in())));
             }
             let Some((_, eyes)) = &mut watch else { return };
             match self.tell(look).await {
@@ -137,29 +181,35 @@ impl Following {
     }
 
     /// Looks at the log, off the thread that serves.
-    async fn look(&self) -> Result<Look, ApiError> {
-        let (which, at, generation, lang) = (self.which.clone(), self.at, self.generation, self.lang);
+    async fn look(&self) -> Result<(Asked, Look), ApiError> {
+        let (which, attempt, lang) = (self.which.clone(), self.attempt, self.lang);
+        let (at, generation, turns) = (self.at, self.generation, self.turns);
         self.app
             .blocking(move |app| {
-                let asked = which.find(app)?;
+                let asked = which.find_at(app, attempt)?;
                 // First how the attempt ended, then the log: all that was written before the end is there by then.
                 let exit = asked.exit();
                 let (log, standing) = app.logs.open(&asked.path);
                 let refused = log.as_ref().err().map(refusal);
                 let mut head = standing.head(&asked, refused.as_ref(), lang);
                 head.exit = exit;
-                let begun = if standing.generation == generation { at } else { 0 };
+                let stays = !turns && standing.generation == generation;
+                let begun = if stays { at } else { 0 };
                 let from = passed_over(app, &asked, &log, &standing, begun)?;
                 let data = match &log {
                     Ok(log) => log.range(from, limits::LOG_EVENT)?.bytes,
                     Err(_) => Vec::new(),
                 };
-                Ok(Look {
+                let course = asked.course.as_ref();
+                let look = Look {
+                    over: head.exit.is_some() || course.is_some_and(|course| course.over),
+                    next: course.map_or(Next::End, |course| course.next.clone()),
                     head,
                     broke: standing.broke.unwrap_or(LogBreak::Rewritten),
                     data,
                     from,
-                })
+                };
+                Ok((asked, look))
             })
             .await
     }
@@ -167,11 +217,12 @@ impl Following {
     /// Sends what a look brought; `None` where it is over.
     async fn tell(&mut self, look: Look) -> Option<Told> {
         let mut told = Told::Nothing;
-        if look.head.generation != self.generation {
+        let turns = std::mem::take(&mut self.turns);
+        if turns || look.head.generation != self.generation {
             (self.generation, self.at) = (look.head.generation, 0);
             self.encoding = self.wished;
             let divider = LogStreamEvent::Divider {
-                why: look.broke,
+                why: if turns { LogBreak::Attempt } else { look.broke },
                 generation: self.generation,
             };
             self.send("divider", &divider).await?;
@@ -215,16 +266,27 @@ impl Following {
                 return Some(Told::More);
             }
         }
-        if look.head.exit.is_some() && self.at + 4 > look.head.size {
-            let _ = self.send("end", &LogStreamEvent::End(look.head)).await;
-            return None;
+        if !look.over || self.at + 4 <= look.head.size {
+            return Some(told);
         }
-        Some(told)
+        match look.next {
+            Next::End => {
+                let _ = self.send("end", &LogStreamEvent::End(look.head)).await;
+                None
+            }
+            Next::Attempt => {
+                self.attempt = self.attempt.map(|attempt| attempt + 1);
+                (self.at, self.turns) = (0, true);
+                Some(Told::More)
+            }
+            Next::Perhaps(_) => Some(told),
+        }
     }
 
     async fn send(&mut self, event: &'static str, data: &LogStreamEvent) -> Option<()> {
         let data = serde_json::to_string(data).ok()?;
-        let id = format!("{}-{}", self.generation, self.at);
+        let attempt = self.attempt.map_or(String::new(), |attempt| format!("{attempt}."));
+        let id = format!("{attempt}{}-{}", self.generation, self.at);
         let text = format!("event: {event}\nid: {id}\ndata: {data}\n\n");
         self.beat = Instant::now() + limits::HEARTBEAT;
         // Waits for a slow reader; what it misses meanwhile is passed over at the next look.

@@ -13,4 +13,4 @@ pub(crate) use bound::keep as keep_bindings;
 pub(crate) use feed::{feed, of_file};
 pub(crate) use shelf::{Shelf, Standing};
 pub(crate) use watch::LogWatch;
-pub(crate) use which::{Asked, Which, refusal};
+pub(crate) use which::{Asked, Next, Which, refusal};

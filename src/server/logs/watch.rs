@@ -1,5 +1,8 @@
 //! Tells when to look at a log again: at once when a still one changes, at a bounded rate while it grows.
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use gpuyard_store::FolderWatch;
 use tokio::{sync::Notify, time::Instant};
@@ -11,20 +14,20 @@ const SAFETY: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Looks out for changes of one log.
 pub(crate) struct LogWatch {
-    folder: Option<PathBuf>,
+    folders: Vec<PathBuf>,
     changed: Arc<Notify>,
     /// Only while the log stands still: each write of a busy one would wake us.
-    eyes: Option<FolderWatch>,
+    eyes: Vec<FolderWatch>,
     grew: Instant,
 }
 
 impl LogWatch {
-    /// For the log at a path; its folder may not be there yet.
-    pub(crate) fn new(path: &std::path::Path) -> LogWatch {
+    /// For the log at a path; its folder may not be there yet. Another one may tell that it is another log now.
+    pub(crate) fn new(path: &Path, told_in: Option<&Path>) -> LogWatch {
         LogWatch {
-            folder: path.parent().map(PathBuf::from),
+            folders: path.parent().into_iter().chain(told_in).map(PathBuf::from).collect(),
             changed: Arc::default(),
-            eyes: None,
+            eyes: Vec::new(),
             grew: Instant::now(),
         }
     }
@@ -32,12 +35,12 @@ impl LogWatch {
     /// Says that the last look found something new.
     pub(crate) fn found_news(&mut self) {
         self.grew = Instant::now();
-        self.eyes = None;
+        self.eyes.clear();
     }
 
     /// Waits until it is time to look again.
     pub(crate) async fn changed(&mut self) {
-        if self.eyes.is_some() {
+        if !self.eyes.is_empty() {
             let _ = tokio::time::timeout(SAFETY, self.changed.notified()).await;
         } else if self.grew.elapsed() >= limits::LOG_STILL && self.open_eyes().await {
             // What changed before they were open is seen by this look.
@@ -47,13 +50,16 @@ impl LogWatch {
     }
 
     async fn open_eyes(&mut self) -> bool {
-        let Some(folder) = self.folder.clone().filter(|folder| folder.is_dir()) else {
-            return false;
+        let (folders, changed) = (self.folders.clone(), Arc::clone(&self.changed));
+        let open = move || {
+            let there = folders.iter().filter(|folder| folder.is_dir());
+            let eyes = there.filter_map(|folder| {
+                let tell = Arc::clone(&changed);
+                FolderWatch::new(folder, move || tell.notify_one()).ok()
+            });
+            eyes.collect()
         };
-        let tell = Arc::clone(&self.changed);
-        let opened =
-            tokio::task::spawn_blocking(move || FolderWatch::new(&folder, move || tell.notify_one()).ok()).await;
-        self.eyes = opened.ok().flatten();
-        self.eyes.is_some()
+        self.eyes = tokio::task::spawn_blocking(open).await.unwrap_or_default();
+        !self.eyes.is_empty()
     }
 }

@@ -5,12 +5,15 @@ use std::{
 };
 
 use gpuyard_core::{
-    model::{Bytes, ConfigKey, Mode, QueueId, RunId, TaskId},
+    model::{AdhocId, Bytes, ConfigKey, Mode, QueueId, RunId, TaskId},
     queue::Task,
     wire::{LogExit, LogTask},
 };
 use gpuyard_exec::attempt;
-use gpuyard_store::logs::{Allowed, Refused};
+use gpuyard_store::{
+    adhoc,
+    logs::{Allowed, Refused},
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -20,7 +23,7 @@ use crate::{app::App, error::ApiError};
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Which {
-    /// A task's id.
+    /// A task's id; of an ad-hoc task its number.
     task: Option<String>,
     /// `single` or `multi`.
     mode: Option<Mode>,
@@ -55,6 +58,30 @@ pub(crate) struct Asked {
     folder: Option<PathBuf>,
     /// The most GPU memory that attempt was seen to use.
     peak: Option<Bytes>,
+    /// How it goes on where it is an ad-hoc task's.
+    pub(crate) course: Option<Course>,
+}
+
+/// Where an ad-hoc task stands with the attempt whose log was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Course {
+    /// Which attempt.
+    pub(crate) attempt: u32,
+    /// It is over, or will never be.
+    pub(crate) over: bool,
+    /// What comes after it.
+    pub(crate) next: Next,
+}
+
+/// What comes after an attempt, for who asked for no certain one.
+#[derive(Clone, Debug)]
+pub(crate) enum Next {
+    /// Nothing.
+    End,
+    /// Perhaps another attempt: changes in this folder tell.
+    Perhaps(PathBuf),
+    /// Another attempt.
+    Attempt,
 }
 
 impl Asked {
@@ -73,6 +100,14 @@ impl Asked {
         of.chars().map(|c| if safe(c) { c } else { '_' }).collect()
     }
 
+    /// The folder whose changes tell that its task has begun another attempt.
+    pub(crate) fn told_in(&self) -> Option<&Path> {
+        match &self.course.as_ref()?.next {
+            Next::Perhaps(folder) => Some(folder),
+            Next::End | Next::Attempt => None,
+        }
+    }
+
     /// How the attempt ended whose log it is; `None` while it has not.
     pub(crate) fn exit(&self) -> Option<LogExit> {
         let folder = self.folder.as_deref()?;
@@ -87,6 +122,15 @@ impl Asked {
 }
 
 impl Which {
+    /// An ad-hoc task, and perhaps one of its attempts.
+    pub(crate) fn of_adhoc(id: AdhocId, attempt: Option<u32>) -> Which {
+        Which {
+            task: Some(id.to_string()),
+            attempt,
+            ..Which::default()
+        }
+    }
+
     /// By a path alone.
     pub(crate) fn by_path(path: String) -> Which {
         Which {
@@ -97,6 +141,11 @@ impl Which {
 
     /// Finds the file. Reads records, so not on the thread that serves.
     pub(crate) fn find(&self, app: &Arc<App>) -> Result<Asked, ApiError> {
+        self.find_at(app, None)
+    }
+
+    /// The same for who follows an ad-hoc task and has come to this attempt.
+    pub(crate) fn find_at(&self, app: &Arc<App>, come_to: Option<u32>) -> Result<Asked, ApiError> {
         let named = [self.path.is_some(), self.task.is_some(), self.mode.is_some()];
         if named.iter().filter(|named| **named).count() != 1 {
             return Err(ApiError::field(
@@ -114,7 +163,11 @@ impl Which {
                 path,
                 task: None,
                 peak: None,
+                course: None,
             });
+        }
+        if let Some(id) = self.adhoc() {
+            return self.adhoc_log(app, id, come_to);
         }
         app.runs.refresh()?;
         if let Some(id) = &self.task {
@@ -130,6 +183,7 @@ impl Which {
                 task: None,
                 folder: None,
                 peak: None,
+                course: None,
             });
         };
         let run_id = self.run_id.clone().map(RunId).or_else(|| app.runs.newest_of(key));
@@ -151,6 +205,54 @@ impl Which {
             }
             None => Err(no_such_task()),
         }
+    }
+
+    /// The ad-hoc task that is meant: a number is no task's id of a command file.
+    fn adhoc(&self) -> Option<AdhocId> {
+        let of_tasks = self.run_id.as_ref().is_none_or(|run| *run == adhoc::run_id().0);
+        self.task.as_ref().filter(|_| of_tasks)?.parse().ok()
+    }
+
+    fn adhoc_log(&self, app: &App, id: AdhocId, come_to: Option<u32>) -> Result<Asked, ApiError> {
+        let record = app.desk.tasks(app)?.get(id)?.ok_or_else(no_such_task)?;
+        let row = &record.row;
+        let begun = row.attempt;
+        // Before the first one, the log that it will have.
+        let attempt = self.attempt.or(come_to).unwrap_or(begun).max(1);
+        if attempt > begun.max(1) {
+            return Err(not_there());
+        }
+        let folder = app.root.task_folder(&adhoc::run_id(), &adhoc::task_id(id), attempt);
+        let last = attempt >= begun;
+        let next = match (self.attempt, row.status.is_over()) {
+            (Some(_), _) => Next::End,
+            (None, _) if !last => Next::Attempt,
+            (None, true) => Next::End,
+            (None, false) => Next::Perhaps(app.root.state_dir()),
+        };
+        let state = record.state.as_ref();
+        Ok(Asked {
+            path: folder.join(adhoc::LOG),
+            folder: Some(folder),
+            peak: state.filter(|_| last).and_then(|task| task.peak_memory),
+            task: Some(LogTask {
+                task_id: adhoc::task_id(id),
+                run_id: adhoc::run_id(),
+                mode: None,
+                config_index: None,
+                queue_id: None,
+                process_index: None,
+                attempt: Some(attempt),
+                attempts: begun,
+                started_at: row.started_at.filter(|_| last),
+                bound: false,
+            }),
+            course: Some(Course {
+                attempt,
+                over: !last || row.status.is_over(),
+                next,
+            }),
+        })
     }
 
     fn of_task(&self, app: &Arc<App>, id: &TaskId) -> Result<Asked, ApiError> {
@@ -194,6 +296,7 @@ fn bound_log(path: PathBuf, key: ConfigKey, queue: QueueId, found: Option<(RunId
         }),
         folder: None,
         peak: None,
+        course: None,
     }
 }
 
@@ -230,6 +333,7 @@ fn own_log(
             ..log_task(key, queue, run_id, task)
         }),
         path,
+        course: None,
     })
 }
 
@@ -237,10 +341,10 @@ fn log_task(key: ConfigKey, queue_id: QueueId, run_id: RunId, task: &Task) -> Lo
     LogTask {
         task_id: task.task_id.clone(),
         run_id,
-        mode: key.mode,
-        config_index: key.index,
-        queue_id,
-        process_index: task.index,
+        mode: Some(key.mode),
+        config_index: Some(key.index),
+        queue_id: Some(queue_id),
+        process_index: Some(task.index),
         attempt: None,
         attempts: task.attempt,
         started_at: task.started_at,

@@ -38,6 +38,8 @@ use crate::{Root, StoreError, file, network};
 
 /// Its name, in `logs/` or the folder of `data-dir`.
 const FILE: &str = "gpuyard.db";
+/// An attempt's own log, in the attempt's folder.
+pub const LOG: &str = "output.log";
 /// What waits for another's transaction: those are short, and a slow disk is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 

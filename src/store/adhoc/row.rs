@@ -8,7 +8,7 @@ use gpuyard_core::{
 use jiff::Timestamp;
 use rusqlite::types::Type;
 
-use super::{moment, run_id, status, task_id};
+use super::{LOG, moment, run_id, status, task_id};
 use crate::Root;
 
 /// The columns of [`Row`], in the order in which [`Row::read`] takes them.
@@ -124,10 +124,7 @@ impl Record {
     pub fn log_path(&self, root: &Root, attempt: Option<u32>) -> Option<PathBuf> {
         let attempt = attempt.unwrap_or(self.row.attempt);
         let known = (1..=self.row.attempt).contains(&attempt);
-        known.then(|| {
-            root.task_folder(&run_id(), &task_id(self.row.id), attempt)
-                .join("output.log")
-        })
+        known.then(|| root.task_folder(&run_id(), &task_id(self.row.id), attempt).join(LOG))
     }
 
     /// Reads the columns of a row, and then `spec` and `state`.

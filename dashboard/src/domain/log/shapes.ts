@@ -35,10 +35,11 @@ export interface LogExit {
 export interface LogTask {
   task_id: string
   run_id: string
-  mode: 'single' | 'multi'
-  config_index: number
-  queue_id: number
-  process_index: number
+  /** Null for an ad-hoc task, and so are the next three. */
+  mode: 'single' | 'multi' | null
+  config_index: number | null
+  queue_id: number | null
+  process_index: number | null
   attempt: number | null
   attempts: number
   started_at: string | null

@@ -3,7 +3,7 @@ mod bind;
 mod content;
 mod download;
 mod search;
-mod stream;
+pub(crate) mod stream;
 
 use std::sync::Arc;
 

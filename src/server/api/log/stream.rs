@@ -49,6 +49,17 @@ async fn stream(
     Ask(from): Ask<From>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    follow(&app, (principal, lang), attendance, (which, from), &headers).await
+}
+
+/// Follows a log from a place on, or from where the caller was before.
+pub(crate) async fn follow(
+    app: &Arc<App>,
+    caller: (Principal, Lang),
+    attendance: Option<Extension<Attendance>>,
+    (which, from): (Which, From),
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
     let seat = app.logs.stream().ok_or_else(|| {
         ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -59,8 +70,7 @@ async fn stream(
     })?;
     let resume = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let (out, body) = feed();
-    let caller = (principal, lang);
-    let following = Following::begin(&app, caller, (which, from), resume.map(str::to_owned), out).await?;
+    let following = Following::begin(app, caller, (which, from), resume.map(str::to_owned), out).await?;
     tokio::spawn(async move {
         let attendance = attendance.map(|Extension(attendance)| attendance);
         let _stay = attendance.as_ref().map(Attendance::stay);

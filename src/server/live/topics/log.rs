@@ -28,7 +28,7 @@ impl OneLog {
             which: extract::query(query)?,
             lang,
             told: None,
-            watch: LogWatch::new(&PathBuf::new()),
+            watch: LogWatch::new(&PathBuf::new(), None),
             path: PathBuf::new(),
         })
     }
@@ -42,7 +42,7 @@ impl OneLog {
             asked => asked?,
         };
         if self.path != asked.path {
-            self.watch = LogWatch::new(&asked.path);
+            self.watch = LogWatch::new(&asked.path, asked.told_in());
             self.path.clone_from(&asked.path);
         }
         let exit = asked.exit();
