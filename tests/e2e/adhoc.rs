@@ -1,5 +1,7 @@
 //! Ad-hoc tasks with the real program: the seed's pipeline, chains, sweeps, terminals, deaths, and the line kept while
 //! command files compete for the same GPUs.
+mod seen;
+
 use std::{
     fs,
     io::Write,

@@ -110,7 +110,7 @@ impl PsView<'_> {
             share(process.cpu_percent).into(),
             format::or_dash(process.host_memory).into(),
             format::or_dash(process.running_time.map(|time| format::duration(time.0))).into(),
-            Cell::new(origin(process), Tone::Done),
+            Cell::new(origin(process, self.screen.lang), Tone::Done),
             format!("{branch}{command}").into(),
         ]
     }
@@ -200,9 +200,9 @@ fn walk<'a>(
 }
 
 /// Where a process comes from, in few words: its task, container or terminal.
-pub(crate) fn origin(process: &GpuProcessEntry) -> String {
+pub(crate) fn origin(process: &GpuProcessEntry, lang: Lang) -> String {
     let mut parts = Vec::new();
-    parts.extend(process.task.as_ref().map(task));
+    parts.extend(process.task.as_ref().map(|of| task(of, lang)));
     parts.extend(process.container.as_ref().map(|container| {
         let runtime = match container.runtime {
             ContainerRuntime::Docker => "docker",
@@ -227,13 +227,14 @@ pub(crate) fn origin(process: &GpuProcessEntry) -> String {
     parts.join(", ")
 }
 
-/// `single_0 t-4`, behind the owner where that is another user.
-fn task(task: &TaskRef) -> String {
+/// `single_0 t-4`, or `task 12` for an ad-hoc one, behind the owner where that is another user.
+fn task(task: &TaskRef, lang: Lang) -> String {
     let mut parts = Vec::new();
     parts.extend(task.owner.clone());
-    if let (Some(mode), Some(index)) = (task.mode, task.config_index) {
-        parts.push(format!("{mode}_{index}"));
-    }
+    parts.push(match (task.mode, task.config_index) {
+        (Some(mode), Some(index)) => format!("{mode}_{index}"),
+        _ => lang.pick("task", "任务").to_owned(),
+    });
     parts.push(task.task_id.to_string());
     parts.join(" ")
 }

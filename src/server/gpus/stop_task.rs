@@ -7,16 +7,13 @@ use std::{
 };
 
 use gpuyard_core::{
-    model::{ConfigKey, Lang},
+    model::{Charge, ConfigKey, Lang},
     wire::{ControlRequest, ControlResponse, TaskRef},
 };
 use gpuyard_exec::{control, host::HostFolder, place::Place};
 
 use super::kill::Asked;
 use crate::limits;
-
-/// The place and socket of the scheduler that runs ad-hoc tasks.
-const AD_HOC: &str = "tasks";
 
 /// The schedulers of this user, of this root and of others on this machine.
 pub(super) struct Schedulers<'a> {
@@ -41,10 +38,11 @@ impl Schedulers<'_> {
     /// Has a task stopped by its scheduler.
     pub(super) fn stop(&self, task: &TaskRef) -> Asked {
         let root = task.root.as_deref().map_or(self.root, Path::new);
-        let name = match (task.mode, task.config_index) {
-            (Some(mode), Some(index)) => ConfigKey { mode, index }.to_string(),
-            _ => AD_HOC.to_owned(),
+        let charge = match (task.mode, task.config_index) {
+            (Some(mode), Some(index)) => Charge::File(ConfigKey { mode, index }),
+            _ => Charge::Tasks,
         };
+        let name = charge.to_string();
         let lives = || Place::holder(self.host, root, &name);
         match lives() {
             Ok(Some(_)) => {}
