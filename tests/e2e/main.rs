@@ -14,6 +14,7 @@ mod deaths;
 mod disk;
 mod editing;
 mod edits;
+mod elsewhere;
 mod faults;
 mod nvml;
 mod odds;

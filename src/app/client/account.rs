@@ -6,7 +6,7 @@ use std::{
 };
 
 use gpuyard_core::wire::{LoginAnswer, LogoutAnswer};
-use gpuyard_store::file;
+use gpuyard_store::{Root, file};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde_json::json;
 use toml_edit::{DocumentMut, Item, value};
@@ -194,5 +194,23 @@ pub(crate) fn chosen(context: &Context) -> Result<Option<Daemon>, Failure> {
         // Without a home there is no account.
         None if at_hand || folder(context).is_err() => Ok(None),
         None => Ok(account(context)?.map(|account| Daemon::elsewhere(context, &account.url, account.token))),
+    }
+}
+
+/// Where a verb looks, and acts.
+pub(crate) enum Where {
+    /// Below this root, with or without a daemon.
+    Here(Root),
+    /// At a daemon elsewhere.
+    There(Daemon),
+}
+
+impl Where {
+    /// The daemon elsewhere that is meant, else the root.
+    pub(crate) fn find(context: &Context) -> Result<Where, Failure> {
+        match chosen(context)? {
+            Some(daemon) => Ok(Where::There(daemon)),
+            None => Ok(Where::Here(context.root()?)),
+        }
     }
 }

@@ -385,7 +385,7 @@ pub(crate) fn wait(context: &Context, args: &WaitArgs) -> Result<i32, Failure> {
     loop {
         let record = desk.get(context, args.id)?;
         if record.row.status.is_over() {
-            return Ok(exit_code(&record.row));
+            return Ok(exit_code_of(&record.row));
         }
         if !told && !desk.attended()? {
             let said = context.lang.pick(
@@ -400,14 +400,19 @@ pub(crate) fn wait(context: &Context, args: &WaitArgs) -> Result<i32, Failure> {
 }
 
 /// How a task ended, as an exit code of ours.
-pub(super) fn exit_code(row: &Row) -> i32 {
-    match (row.status, row.exit_code, row.signal) {
+pub(super) fn exit_code(status: AdhocStatus, exit_code: Option<i32>, signal: Option<i32>) -> i32 {
+    match (status, exit_code, signal) {
         (AdhocStatus::Completed, ..) => 0,
         (AdhocStatus::Cancelled, ..) => 130,
         (_, _, Some(signal)) => 128 + signal,
         (_, Some(code), _) if code != 0 => code,
         _ => 1,
     }
+}
+
+/// The same of a row.
+pub(super) fn exit_code_of(row: &Row) -> i32 {
+    exit_code(row.status, row.exit_code, row.signal)
 }
 
 #[cfg(test)]

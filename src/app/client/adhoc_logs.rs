@@ -5,7 +5,7 @@ use gpuyard_core::model::AdhocId;
 
 use super::{
     Context,
-    adhoc::{Desk, exit_code},
+    adhoc::{Desk, exit_code_of},
     logs::Open,
     watch::Changes,
 };
@@ -36,7 +36,7 @@ pub(super) fn logs(context: &Context, args: &LogsArgs, id: AdhocId, out: &mut dy
     Open::at(&path, args.tail)
         .map_err(|error| super::logs::gone(&path, &error, lang))?
         .copy(out)?;
-    Ok(if args.exit_code { exit_code(&record.row) } else { 0 })
+    Ok(if args.exit_code { exit_code_of(&record.row) } else { 0 })
 }
 
 fn follow(context: &Context, args: &LogsArgs, desk: &Desk, id: AdhocId, out: &mut dyn Write) -> Result<i32, Failure> {
@@ -79,7 +79,7 @@ fn follow(context: &Context, args: &LogsArgs, desk: &Desk, id: AdhocId, out: &mu
             None => {}
         }
         if record.row.status.is_over() {
-            return Ok(if args.exit_code { exit_code(&record.row) } else { 0 });
+            return Ok(if args.exit_code { exit_code_of(&record.row) } else { 0 });
         }
         changes.wait()?;
     }

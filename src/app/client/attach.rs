@@ -19,7 +19,7 @@ use rustix::{
 
 use super::{
     Context,
-    adhoc::{Desk, exit_code},
+    adhoc::{Desk, exit_code_of},
     watch::Changes,
 };
 use crate::{
@@ -61,7 +61,7 @@ pub(crate) fn attach(context: &Context, args: &AttachArgs, out: &mut dyn Write) 
         return Ok(0);
     }
     let row = desk.get(context, id)?.row;
-    Ok(if row.status.is_over() { exit_code(&row) } else { 0 })
+    Ok(if row.status.is_over() { exit_code_of(&row) } else { 0 })
 }
 
 /// `ctrl-]` as the byte that it sends.

@@ -1,5 +1,9 @@
-//! The daemon of this root, asked over its API.
-use std::{net::IpAddr, time::Duration};
+//! A daemon, of this root or elsewhere, asked over its API.
+use std::{
+    io::{BufRead, BufReader},
+    net::IpAddr,
+    time::Duration,
+};
 
 use gpuyard_core::model::{Lang, ProcessIdentity};
 use gpuyard_exec::{host::HostFolder, place::Place};
@@ -14,8 +18,10 @@ use crate::failure::{Exit, Failure};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// More than the largest answer.
 const MOST_BYTES: u64 = 64 << 20;
+/// A daemon gives a sign of life every 5 s; silence of twice that is a lost connection.
+const SILENCE: Duration = Duration::from_secs(10);
 
-/// A daemon that lives on this host for this root.
+/// A daemon that is talked to.
 pub(crate) struct Daemon {
     agent: ureq::Agent,
     address: String,
@@ -146,6 +152,24 @@ impl Daemon {
         self.answer(answer).map(Put::Done)
     }
 
+    /// GET of an answer that comes bit by bit, for as long as it comes.
+    pub(crate) fn stream(&self, path: &str) -> Result<impl BufRead + use<>, Failure> {
+        let request = self.agent.get(format!("{}{path}", self.address));
+        let request = self.with_headers(request).config();
+        let request = request
+            .timeout_global(None)
+            .timeout_connect(Some(SILENCE))
+            .timeout_per_read(Some(SILENCE))
+            .build();
+        let answer = self.accepted(request.call())?;
+        Ok(BufReader::new(answer.into_body().into_reader()))
+    }
+
+    /// Where it answers.
+    pub(crate) fn address_of(&self) -> &str {
+        &self.address
+    }
+
     fn with_headers<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
         let request = request.header("Accept-Language", self.lang.pick("en", "zh"));
         match &self.secret {
@@ -159,6 +183,23 @@ impl Daemon {
         answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<T, Failure> {
         let (lang, address) = (self.lang, &self.address);
+        let mut answer = self.accepted(answer)?;
+        let body = answer.body_mut().with_config().limit(MOST_BYTES).reader();
+        serde_json::from_reader(body).map_err(|error| {
+            Failure::failed(say!(
+                lang,
+                "the daemon at {address} gave an answer that makes no sense: {error}",
+                "守护进程 {address} 的应答无法理解：{error}"
+            ))
+        })
+    }
+
+    /// An answer that is no refusal.
+    fn accepted(
+        &self,
+        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<ureq::http::Response<ureq::Body>, Failure> {
+        let (lang, address) = (self.lang, &self.address);
         let silent = |error: ureq::Error| {
             Failure::failed(say!(
                 lang,
@@ -168,16 +209,10 @@ impl Daemon {
         };
         let mut answer = answer.map_err(silent)?;
         let status = answer.status().as_u16();
-        let mut body = answer.body_mut().with_config().limit(MOST_BYTES).reader();
         if (200..300).contains(&status) {
-            return serde_json::from_reader(body).map_err(|error| {
-                Failure::failed(say!(
-                    lang,
-                    "the daemon at {address} gave an answer that makes no sense: {error}",
-                    "守护进程 {address} 的应答无法理解：{error}"
-                ))
-            });
+            return Ok(answer);
         }
+        let mut body = answer.body_mut().with_config().limit(MOST_BYTES).reader();
         if status == 401 && self.settings_place.is_empty() {
             let said =
                 serde_json::from_reader::<_, Refusal>(&mut body).map_or(String::new(), |refusal| refusal.message);
@@ -219,6 +254,19 @@ impl Daemon {
     }
 }
 
+/// Text as a value in a query, or as a topic in a list of them.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
 /// An address that listens everywhere is reached on loopback.
 fn reachable(scheme: &str, host: &str, port: u16) -> String {
     match host.parse::<IpAddr>() {
@@ -232,6 +280,12 @@ fn reachable(scheme: &str, host: &str, port: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_means_something_in_an_address_is_encoded() {
+        assert_eq!(encoded("log:path=/a b,c&d=é"), "log%3Apath%3D%2Fa%20b%2Cc%26d%3D%C3%A9");
+        assert_eq!(encoded("f3a9-17_x.~"), "f3a9-17_x.~");
+    }
 
     #[test]
     fn what_listens_everywhere_is_reached_on_loopback() {

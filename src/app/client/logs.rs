@@ -13,8 +13,10 @@ use gpuyard_store::{Root, StoreError, logs::Log};
 
 use super::{
     Context,
-    runs::{RunView, latest_first},
-    state::{self, Followed, Wanted},
+    account::Where,
+    logs_there,
+    runs::RunView,
+    state::{self, Followed},
     watch::Changes,
 };
 use crate::{
@@ -27,50 +29,43 @@ use crate::{
 /// Read at once while printing.
 const CHUNK: u64 = 256 << 10;
 /// A scheduler that died may be back by then; who follows waits so long for it, milliseconds.
-const UNATTENDED: u64 = 10_000;
+pub(super) const UNATTENDED: u64 = 10_000;
 
 /// Prints a log.
 pub(crate) fn logs(context: &Context, args: &LogsArgs, out: &mut dyn Write) -> Result<i32, Failure> {
-    let (root, lang) = (context.root()?, context.lang);
+    let lang = context.lang;
     let target = args.target.target(lang)?;
-    let key = match &target {
-        Target::All => {
-            let text = lang.pick(
-                "which log? name a task's id, or MODE INDEX [QUEUE [PROCESS]]; MODE INDEX alone is the scheduler's own log",
-                "要看哪个日志？请指定任务 ID，或“模式 序号 [队列 [任务]]”；只写模式和序号即调度器自己的日志",
-            );
-            return Err(Failure::new(Exit::Unusable, text));
-        }
-        Target::Config(key) => return scheduler_log(context, args, &root, *key, out),
-        Target::Queue(key, _) | Target::Place(key, ..) => Some(*key),
-        Target::Task(id) => match id.as_str().parse() {
-            Ok(number) => return super::adhoc_logs::logs(context, args, number, out),
-            Err(_) => None,
-        },
+    if target == Target::All {
+        let text = lang.pick(
+            "which log? name a task's id, or MODE INDEX [QUEUE [PROCESS]]; MODE INDEX alone is the scheduler's own log",
+            "要看哪个日志？请指定任务 ID，或“模式 序号 [队列 [任务]]”；只写模式和序号即调度器自己的日志",
+        );
+        return Err(Failure::new(Exit::Unusable, text));
+    }
+    let adhoc = match &target {
+        Target::Task(id) => id.as_str().parse().ok(),
+        _ => None,
     };
-    let found = state::read(
-        &root,
-        Wanted {
-            key,
-            all: key.is_none(),
-        },
-        lang,
-    )?;
-    let runs = latest_first(found.runs, key.is_none());
+    let place = Where::find(context)?;
+    let root = match &place {
+        Where::There(daemon) => return logs_there::logs(context, args, &place, daemon, (&target, adhoc), out),
+        Where::Here(root) => root,
+    };
+    if let Target::Config(key) = &target {
+        return scheduler_log(context, args, root, *key, out);
+    }
+    if let Some(number) = adhoc {
+        return super::adhoc_logs::logs(context, args, number, out);
+    }
+    let runs = place.runs_for(context, &target)?.runs;
     let (view, _, task) = state::find_task(&runs, &target, lang)?;
     if args.follow {
-        return follow(context, args, &root, view, &task.task_id, out);
+        return follow(context, args, root, view, &task.task_id, out);
     }
     let path = match args.attempt {
-        Some(attempt) if attempt > task.attempt => {
-            let (id, had) = (&task.task_id, task.attempt);
-            return Err(Failure::new(
-                Exit::NotFound,
-                say!(lang, "task {id} has had {had} attempts", "任务 {id} 共有 {had} 次尝试"),
-            ));
-        }
+        Some(attempt) if attempt > task.attempt => return Err(no_such_attempt(task, lang)),
         // Attempts of a task that was taken over from an earlier run lie with that run.
-        Some(number) => sibling(&root, view, task, number),
+        Some(number) => sibling(root, view, task, number),
         None => task
             .log_path
             .as_deref()
@@ -99,7 +94,16 @@ fn sibling(root: &Root, view: &RunView, task: &Task, number: u32) -> PathBuf {
     })
 }
 
-fn not_started(task: &Task, lang: Lang) -> Failure {
+/// There has been no such attempt.
+pub(super) fn no_such_attempt(task: &Task, lang: Lang) -> Failure {
+    let (id, had) = (&task.task_id, task.attempt);
+    Failure::new(
+        Exit::NotFound,
+        say!(lang, "task {id} has had {had} attempts", "任务 {id} 共有 {had} 次尝试"),
+    )
+}
+
+pub(super) fn not_started(task: &Task, lang: Lang) -> Failure {
     let id = &task.task_id;
     let why = task
         .reason
@@ -124,7 +128,7 @@ pub(super) fn gone(path: &Path, error: &StoreError, lang: Lang) -> Failure {
 }
 
 /// How a task ended, as an exit code of ours.
-fn exit_code(task: &Task) -> i32 {
+pub(super) fn exit_code(task: &Task) -> i32 {
     match (task.state, task.exit_code, task.signal) {
         (TaskState::Completed | TaskState::Skipped, ..) => 0,
         (TaskState::Stopped, ..) => 130,
@@ -193,14 +197,7 @@ fn follow(
         // First the state, then the log: all that was written before the end is there once the end is known.
         followed.look()?;
         let Some(task) = followed.task(id).cloned() else {
-            return Err(Failure::new(
-                Exit::NotFound,
-                say!(
-                    lang,
-                    "task {id} is no longer in the command file",
-                    "任务 {id} 已不在配置中"
-                ),
-            ));
+            return Err(task_gone(id, lang));
         };
         let attended = followed.is_attended();
         let exit = if attended { None } else { ended_alone(root, &task)? };
@@ -230,8 +227,7 @@ fn follow(
                     let (_, task) = view.tasks().find(|(_, task)| task.task_id == *id)?;
                     task.reason.as_ref().map(|shown| shown.text.clone())
                 });
-                let why = reason.unwrap_or_else(|| lang.pick("not decided yet", "尚未决定").to_owned());
-                output::note(say!(lang, "task {id} waits: {why}", "任务 {id} 等待中：{why}"));
+                tell_waiting(id, reason, lang);
                 told_waiting = true;
             }
             None => {}
@@ -240,10 +236,7 @@ fn follow(
             return Ok(if args.exit_code { exit_code(&task) } else { 0 });
         }
         if let Some(code) = exit {
-            output::note(lang.pick(
-                "the attempt has ended, and no scheduler runs",
-                "该次尝试已结束，且没有调度器在运行",
-            ));
+            tell_ended_alone(lang);
             return Ok(if args.exit_code { code } else { 0 });
         }
         if attended || task.live.is_some() {
@@ -251,19 +244,48 @@ fn follow(
         } else {
             let now = clock::mono();
             if now.since(*unattended.get_or_insert(now)) > UNATTENDED {
-                let (mode, index) = (view.run.mode, view.run.config_index);
-                return Err(Failure::new(
-                    Exit::NotFound,
-                    say!(
-                        lang,
-                        "no scheduler runs; go on with: gpuyard start {mode} {index} --resume",
-                        "没有调度器在运行；继续：gpuyard start {mode} {index} --resume"
-                    ),
-                ));
+                return Err(nobody_runs(view.key(), lang));
             }
         }
         changes.wait()?;
     }
+}
+
+/// Its block was taken out before it ran.
+pub(super) fn task_gone(id: &TaskId, lang: Lang) -> Failure {
+    Failure::new(
+        Exit::NotFound,
+        say!(
+            lang,
+            "task {id} is no longer in the command file",
+            "任务 {id} 已不在配置中"
+        ),
+    )
+}
+
+/// Says once what a task waits for whose log is followed.
+pub(super) fn tell_waiting(id: &TaskId, reason: Option<String>, lang: Lang) {
+    let why = reason.unwrap_or_else(|| lang.pick("not decided yet", "尚未决定").to_owned());
+    output::note(say!(lang, "task {id} waits: {why}", "任务 {id} 等待中：{why}"));
+}
+
+pub(super) fn tell_ended_alone(lang: Lang) {
+    output::note(lang.pick(
+        "the attempt has ended, and no scheduler runs",
+        "该次尝试已结束，且没有调度器在运行",
+    ));
+}
+
+/// Nothing more will come of a task: nobody would start it.
+pub(super) fn nobody_runs(ConfigKey { mode, index }: ConfigKey, lang: Lang) -> Failure {
+    Failure::new(
+        Exit::NotFound,
+        say!(
+            lang,
+            "no scheduler runs; go on with: gpuyard start {mode} {index} --resume",
+            "没有调度器在运行；继续：gpuyard start {mode} {index} --resume"
+        ),
+    )
 }
 
 /// Where no scheduler lives, an attempt's own record tells that it has ended, and how.
@@ -280,7 +302,7 @@ fn ended_alone(root: &Root, task: &Task) -> Result<Option<i32>, Failure> {
 }
 
 /// Between two attempts; on stderr, so that stdout is the logs and nothing else.
-fn announce(task: &Task, lang: Lang) {
+pub(super) fn announce(task: &Task, lang: Lang) {
     let (n, gpus) = (task.attempt, format::indices(&task.gpus));
     output::note(say!(lang, "attempt {n}, on GPU {gpus}", "第 {n} 次尝试，GPU {gpus}"));
 }

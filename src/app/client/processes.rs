@@ -7,7 +7,7 @@ use gpuyard_server::LocalGpus;
 use gpuyard_store::audit::AuditLog;
 use serde_json::{Value, json};
 
-use super::{Context, Daemon};
+use super::{Context, Daemon, account::Where};
 use crate::{failure::Failure, output, wiring};
 
 const LISTING: &str = "/api/gpu/processes";
@@ -15,7 +15,7 @@ const KILL: &str = "/api/gpu/processes/kill";
 
 /// Where processes are seen and ended.
 pub(crate) enum Processes {
-    /// By the daemon of this root.
+    /// By the daemon of this root, or elsewhere.
     There(Daemon),
     /// By ourselves.
     Here {
@@ -30,7 +30,10 @@ pub(crate) enum Processes {
 impl Processes {
     /// Finds the daemon. One that does not answer (it hangs, its secret was changed) keeps nobody from looking.
     pub(crate) fn find(context: &Context) -> Result<Processes, Failure> {
-        let root = context.root()?;
+        let root = match Where::find(context)? {
+            Where::There(daemon) => return Ok(Processes::There(daemon)),
+            Where::Here(root) => root,
+        };
         let host = wiring::host_folder()?;
         let daemon = Daemon::find(context, &root, &host)?;
         if let Some(daemon) = daemon.filter(|daemon| daemon.get::<GpuProcesses>(LISTING).is_ok()) {

@@ -13,7 +13,11 @@ use gpuyard_exec::foreground;
 use gpuyard_store::{Root, StoreError, commands, file, file::Version};
 use serde_json::json;
 
-use super::{Context, Daemon, account, daemon::Put};
+use super::{
+    Context,
+    account::{self, Where},
+    daemon::Put,
+};
 use crate::{
     cli::{QueueAddArgs, QueueArgs, QueueEditArgs, QueueListArgs, QueueVerb},
     failure::{Exit, Failure},
@@ -32,14 +36,6 @@ pub(crate) fn queue(context: &Context, args: &QueueArgs, out: &mut dyn Write) ->
     }
 }
 
-/// Where command files are.
-enum Place {
-    /// Below this root, with or without a daemon.
-    Here(Root),
-    /// At a daemon elsewhere.
-    There(Daemon),
-}
-
 /// A command file as it was read.
 struct Text {
     file_name: String,
@@ -55,14 +51,7 @@ enum Saved {
     Stale(Text),
 }
 
-impl Place {
-    fn find(context: &Context) -> Result<Place, Failure> {
-        match account::chosen(context)? {
-            Some(daemon) => Ok(Place::There(daemon)),
-            None => Ok(Place::Here(context.root()?)),
-        }
-    }
-
+impl Where {
     fn path(context: &Context, root: &Root, key: ConfigKey) -> Result<PathBuf, Failure> {
         let rules = root.rules_path(&context.settings(root)?);
         let rules = gpuyard_store::rules::load(&rules).map_err(Failure::unusable)?;
@@ -71,13 +60,13 @@ impl Place {
 
     fn read(&self, context: &Context, key: ConfigKey) -> Result<Text, Failure> {
         match self {
-            Place::There(daemon) => {
+            Where::There(daemon) => {
                 let ConfigKey { mode, index } = key;
                 let answer: CommandText = daemon.get(&format!("/api/commands/{mode}/text?config_index={index}"))?;
                 Ok(theirs(answer))
             }
-            Place::Here(root) => {
-                let path = Place::path(context, root, key)?;
+            Where::Here(root) => {
+                let path = Where::path(context, root, key)?;
                 let (text, version) = match commands::load(&path, key.mode) {
                     Ok(loaded) => (loaded.file.to_string(), Some(loaded.version.0)),
                     Err(error) if error.is_not_found() && key.index == 0 => (String::new(), None),
@@ -97,7 +86,7 @@ impl Place {
 
     fn save(&self, context: &Context, key: ConfigKey, text: &str, over: &Option<String>) -> Result<Saved, Failure> {
         match self {
-            Place::There(daemon) => {
+            Where::There(daemon) => {
                 let ConfigKey { mode, index } = key;
                 let path = format!("/api/commands/{mode}/text?config_index={index}");
                 match daemon.put::<CommandTextSaved, CommandText>(&path, &json!({"text": text}), over.as_deref())? {
@@ -105,8 +94,8 @@ impl Place {
                     Put::Stale(answer) => Ok(Saved::Stale(theirs(answer))),
                 }
             }
-            Place::Here(root) => {
-                let path = Place::path(context, root, key)?;
+            Where::Here(root) => {
+                let path = Where::path(context, root, key)?;
                 let expected = over.clone().map(Version);
                 match commands::save(&path, text, expected.as_ref()) {
                     Ok(_) => Ok(Saved::Done),
@@ -130,7 +119,7 @@ fn theirs(answer: CommandText) -> Text {
 
 fn list(context: &Context, args: &QueueListArgs, out: &mut dyn Write) -> Result<i32, Failure> {
     let key = args.config.key();
-    let read = Place::find(context)?.read(context, key)?;
+    let read = Where::find(context)?.read(context, key)?;
     let file = command::parse(&read.text, key.mode);
     if args.json {
         let queues: Vec<CommandQueue> = file.queues().into_iter().map(CommandQueue::from).collect();
@@ -173,7 +162,7 @@ fn tell_findings(context: &Context, name: &str, file: &CommandFile) -> bool {
 
 fn add(context: &Context, args: &QueueAddArgs, out: &mut dyn Write) -> Result<i32, Failure> {
     let (key, lang) = (args.config.key(), context.lang);
-    let place = Place::find(context)?;
+    let place = Where::find(context)?;
     let id = QueueId(args.queue);
     let task = TaskDraft {
         commands: args.commands.clone(),
@@ -255,7 +244,7 @@ impl Draft {
 
 fn edit(context: &Context, args: &QueueEditArgs, out: &mut dyn Write) -> Result<i32, Failure> {
     let (key, lang) = (args.config.key(), context.lang);
-    let place = Place::find(context)?;
+    let place = Where::find(context)?;
     let mut read = place.read(context, key)?;
     let drafts = account::folder(context)?.join("drafts");
     file::create_folder(&drafts).map_err(Failure::failed)?;

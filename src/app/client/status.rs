@@ -1,4 +1,4 @@
-//! `gpuyard status`: schedulers, queues and tasks, from the files of the root.
+//! `gpuyard status`: schedulers, queues and tasks, from the files of the root or at a daemon elsewhere.
 use std::io::{IsTerminal, Write};
 
 use jiff::tz::TimeZone;
@@ -6,8 +6,10 @@ use serde_json::json;
 
 use super::{
     Context,
+    account::Where,
     runs::{RunView, latest_first},
-    state::{self, Wanted},
+    source::Watched,
+    state::Wanted,
     status_view::View,
     watch::Changes,
 };
@@ -19,39 +21,65 @@ use crate::{
 
 /// Shows runs.
 pub(crate) fn status(context: &Context, args: &StatusArgs, out: &mut dyn Write) -> Result<i32, Failure> {
-    if !args.watch {
-        return show(context, args, out);
-    }
-    // Changes are listened for before the first look, so that none falls between.
-    let root = context.root()?;
-    let mut changes = Changes::new()?;
-    changes.hear(&root.state_dir());
-    let clear = std::io::stdout().is_terminal();
-    loop {
-        if clear {
-            // Home, and what is below it gone: no flicker as with a cleared screen.
-            out.write_all(b"\x1b[H\x1b[J")?;
-        }
-        match show(context, args, out) {
-            Ok(_) => {}
-            // Nothing has run yet; something may.
-            Err(failure) if failure.exit == Exit::NotFound && !failure.reader_gone => {
-                writeln!(out, "{}", failure.message)?
+    let place = Where::find(context)?;
+    match (&place, args.watch) {
+        (_, false) => show(context, args, runs(context, args, &place)?, out),
+        (Where::Here(root), true) => {
+            // Changes are listened for before the first look, so that none falls between.
+            let mut changes = Changes::new()?;
+            changes.hear(&root.state_dir());
+            loop {
+                show_anew(context, args, runs(context, args, &place)?, out)?;
+                changes.wait_for_burst()?;
             }
-            Err(failure) => return Err(failure),
         }
-        out.flush()?;
-        changes.wait_for_burst()?;
+        (Where::There(daemon), true) => {
+            let mut watched = Watched::begin(context, daemon, args.key())?;
+            loop {
+                let now = watched.next()?;
+                let earlier = if args.all { runs(context, args, &place)? } else { Vec::new() };
+                let earlier = earlier.into_iter().filter(|run| now.iter().all(|new| new.run.run_id != run.run.run_id));
+                let all = now.iter().cloned().chain(earlier).collect();
+                show_anew(context, args, latest_first(all, args.all), out)?;
+            }
+        }
     }
 }
 
-fn show(context: &Context, args: &StatusArgs, out: &mut dyn Write) -> Result<i32, Failure> {
-    let (root, lang, key) = (context.root()?, context.lang, args.key());
-    let found = state::read(&root, Wanted { key, all: args.all }, lang)?;
+/// What is asked for, in order.
+fn runs(context: &Context, args: &StatusArgs, place: &Where) -> Result<Vec<RunView>, Failure> {
+    let found = place.runs(
+        context,
+        Wanted {
+            key: args.key(),
+            all: args.all,
+        },
+    )?;
     for trouble in &found.troubles {
         output::note(trouble);
     }
-    let runs = latest_first(found.runs, args.all);
+    Ok(latest_first(found.runs, args.all))
+}
+
+/// Shows runs in the place of what was shown before.
+fn show_anew(context: &Context, args: &StatusArgs, runs: Vec<RunView>, out: &mut dyn Write) -> Result<(), Failure> {
+    if std::io::stdout().is_terminal() {
+        // Home, and what is below it gone: no flicker as with a cleared screen.
+        out.write_all(b"\x1b[H\x1b[J")?;
+    }
+    match show(context, args, runs, out) {
+        Ok(_) => {}
+        // Nothing has run yet; something may.
+        Err(failure) if failure.exit == Exit::NotFound && !failure.reader_gone => {
+            writeln!(out, "{}", failure.message)?
+        }
+        Err(failure) => return Err(failure),
+    }
+    Ok(out.flush()?)
+}
+
+fn show(context: &Context, args: &StatusArgs, runs: Vec<RunView>, out: &mut dyn Write) -> Result<i32, Failure> {
+    let (lang, key) = (context.lang, args.key());
     if args.json {
         output::json(out, &json!({"runs": runs}))?;
         return Ok(exit_code(context, args, &runs)?.unwrap_or(0));

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::{
     Context,
-    runs::latest_first,
-    state::{self, Wanted},
+    account::Where,
+    state,
     status_view::View,
     why_view::groups,
 };
@@ -20,19 +20,17 @@ use crate::{
 
 /// Says why tasks wait.
 pub(crate) fn why(context: &Context, args: &WhyArgs, out: &mut dyn Write) -> Result<i32, Failure> {
-    let (root, lang, now) = (context.root()?, context.lang, output::now());
+    let (place, lang, now) = (Where::find(context)?, context.lang, output::now());
     let target = args.target.target(lang)?;
     let key = match &target {
         Target::Config(key) | Target::Queue(key, _) | Target::Place(key, ..) => Some(*key),
         Target::All | Target::Task(_) => None,
     };
-    // A task's id may be of an earlier run.
-    let all = matches!(target, Target::Task(_));
-    let found = state::read(&root, Wanted { key, all }, lang)?;
+    let found = place.runs_for(context, &target)?;
     for trouble in &found.troubles {
         output::note(trouble);
     }
-    let runs = latest_first(found.runs, all);
+    let runs = found.runs;
     let zone = TimeZone::system();
     let show = View {
         screen: context.screen,

@@ -36,7 +36,7 @@ impl FromStr for Mode {
 }
 
 /// One command file: its mode and its index (0 is "config 1").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 pub struct ConfigKey {
     /// Single or multi.
     pub mode: Mode,

@@ -1,11 +1,12 @@
 //! Leases: claims on GPUs that hold between schedulers, daemons and users of a host.
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Bytes, ConfigKey, GpuUuid, Node, Owner, PidSpace, RunId, TaskId, UniId};
 
 /// How much of a GPU is claimed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Amount {
     /// Nobody else gets a lease on this GPU. `memory` is what the task asked for.
@@ -35,7 +36,7 @@ impl Amount {
 }
 
 /// One GPU's part of a lease.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Claim {
     /// Which GPU.
     pub gpu: GpuUuid,
@@ -46,7 +47,7 @@ pub struct Claim {
 }
 
 /// An attempt's claim on the GPUs it runs on. Taken all or none; it ends with the last process of its attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Lease {
     /// Version of this record, 1.
     pub version: u32,

@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State, http::StatusCode, response::Response};
 use gpuyard_core::{
-    model::Lang,
+    model::{Lang, Lease},
     wire::{GpuHistory, GpuProcesses, GpuReport, KillAnswer, KillRequest, SamplerReport},
 };
+use gpuyard_exec::lease::HeldLease;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -26,6 +27,7 @@ pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(history))
         .routes(routes!(processes))
         .routes(routes!(kill))
+        .routes(routes!(leases))
         .routes(routes!(state))
 }
 
@@ -140,4 +142,14 @@ fn check(request: &KillRequest) -> Result<(), ApiError> {
 #[utoipa::path(get, path = "/api/gpu/state", responses((status = 200, body = SamplerReport)))]
 async fn state(State(app): State<Arc<App>>) -> Json<SamplerReport> {
     Json(app.gpus.sampling())
+}
+
+/// Who holds which GPU: the leases that hold on this host, of all its users.
+#[utoipa::path(get, path = "/api/gpu/leases", responses((status = 200, body = Vec<Lease>)))]
+async fn leases(State(app): State<Arc<App>>) -> Result<Json<Vec<Lease>>, ApiError> {
+    let look = |app: &Arc<App>| {
+        let leases = app.host.leases()?.into_iter();
+        Ok(leases.filter(HeldLease::is_live).map(|held| held.lease).collect())
+    };
+    app.blocking(look).await.map(Json)
 }

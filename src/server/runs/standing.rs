@@ -24,11 +24,17 @@ impl Standing {
         Standing { ours, alive }
     }
 
-    /// A run as it is shown: what is not over and has nobody to go on with it is interrupted.
+    /// A run as it is shown.
     pub(crate) fn judge(self, mut run: Run) -> Run {
-        if self.ours && !self.alive && !run.state.is_over() {
-            run.state = RunState::Interrupted;
-        }
+        run.state = self.state(&run);
         run
+    }
+
+    /// Where a run stands: what is not over and has nobody to go on with it is interrupted.
+    pub(crate) fn state(self, run: &Run) -> RunState {
+        if self.ours && !self.alive && !run.state.is_over() {
+            return RunState::Interrupted;
+        }
+        run.state
     }
 }

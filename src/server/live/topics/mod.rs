@@ -4,11 +4,12 @@ mod gpu;
 mod log;
 mod run;
 mod schedulers;
+mod task;
 mod tasks;
 
 use std::sync::Arc;
 
-use gpuyard_core::model::{Lang, RunId};
+use gpuyard_core::model::{Lang, RunId, TaskId};
 
 use super::Source;
 use crate::{app::App, error::ApiError};
@@ -22,6 +23,7 @@ pub(super) fn open(app: &Arc<App>, name: &str, lang: Lang) -> Result<Box<dyn Sou
         ("gpu", None) => Ok(Box::new(gpu::Gpu::new(app, lang))),
         ("schedulers", None) => Ok(Box::new(schedulers::Schedulers::new(app, lang))),
         ("run", Some(run_id)) => Ok(Box::new(run::OneRun::new(app, RunId(run_id.to_owned()), lang))),
+        ("task", Some(id)) => Ok(Box::new(task::OneTask::new(app, TaskId(id.to_owned()), lang))),
         ("log", Some(query)) => Ok(Box::new(log::OneLog::new(app, query, lang)?)),
         ("tasks", None) => Ok(Box::new(tasks::Tasks::new(app, lang))),
         ("files", None) => Ok(Box::new(files::Files::new(app))),
