@@ -1,21 +1,22 @@
 //! The command line at a daemon elsewhere: looked at and followed over its API, from a folder that is no root.
 use std::{
     fs,
-    process::{Command, Output},
+    io::Write,
+    process::{Command, Output, Stdio},
 };
 
 use serde_json::{Value, json};
 
 use crate::yard::{GPUYARD, Program, SECRET, SINGLE, Yard, free_port, task, wait_for, wait_until};
 
-/// `gpuyard ARGS…` where there is no root, with the secret in the file that `login` writes: it outlives the daemon, as a
-/// login's token does not.
+/// `gpuyard ARGS…` where there is no root, logged in to the daemon.
 fn far(yard: &Yard, port: u16) -> impl Fn(&[&str]) -> Command {
-    let folder = yard.base().join("home/.config/gpuyard");
-    fs::create_dir_all(&folder).unwrap();
     let url = format!("http://127.0.0.1:{port}");
-    let text = format!("[daemon]\nurl = \"{url}\"\ntoken = \"{SECRET}\"\n");
-    fs::write(folder.join("config.toml"), text).unwrap();
+    let mut login = yard.command(GPUYARD);
+    login.args(["login", &url]).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut login = login.spawn().unwrap();
+    login.stdin.take().unwrap().write_all(SECRET.as_bytes()).unwrap();
+    assert!(login.wait().unwrap().success());
     |args| {
         let mut command = yard.command(GPUYARD);
         command.args(args);
@@ -86,7 +87,10 @@ fn a_daemon_elsewhere_says_what_its_folder_says() {
         &["logs", &id, "--attempt", "1", "--tail", "3"],
     ] {
         let (there, here) = (far(words).output().unwrap(), yard.ask(words));
-        assert!(there.status.success() && !there.stdout.is_empty(), "{words:?}: {there:?}");
+        assert!(
+            there.status.success() && !there.stdout.is_empty(),
+            "{words:?}: {there:?}"
+        );
         assert_eq!(said(&there), said(&here), "{words:?}");
     }
     for (words, code) in [
@@ -109,7 +113,10 @@ fn a_daemon_elsewhere_says_what_its_folder_says() {
     yard.go("a");
     yard.wait_run(SINGLE, "it comes to its end", |run| run["state"] == "completed");
     let ended = far(&["logs", &id, "--follow", "--exit-code"]).output().unwrap();
-    assert_eq!((ended.status.code(), said(&ended)), (Some(0), yard.log(&yard.task(SINGLE, 1, 0))));
+    assert_eq!(
+        (ended.status.code(), said(&ended)),
+        (Some(0), yard.log(&yard.task(SINGLE, 1, 0)))
+    );
 }
 
 /// A log is followed from afar through a failed attempt, a death of the daemon and its return, and every byte comes once.
@@ -126,7 +133,17 @@ fn a_log_is_followed_through_retries_and_lost_connections() {
     daemon.begin(SINGLE);
     yard.started("a");
     let far = far(&yard, daemon.port);
-    let words = ["logs", "single", "0", "1", "0", "--follow", "--exit-code", "--lang", "en"];
+    let words = [
+        "logs",
+        "single",
+        "0",
+        "1",
+        "0",
+        "--follow",
+        "--exit-code",
+        "--lang",
+        "en",
+    ];
     let (mut log, notes) = follower(&yard, &far(&words), "log");
     let (mut status, status_notes) = follower(&yard, &far(&["status", "--watch", "--lang", "en"]), "status");
     log.says("a tick 3");
@@ -136,7 +153,9 @@ fn a_log_is_followed_through_retries_and_lost_connections() {
         wait_until("the loss is told", || notes().contains("is lost; trying again"));
     }
     let written = yard.log(&yard.task(SINGLE, 1, 0)).len();
-    wait_until("the task goes on meanwhile", || yard.log(&yard.task(SINGLE, 1, 0)).len() > written);
+    wait_until("the task goes on meanwhile", || {
+        yard.log(&yard.task(SINGLE, 1, 0)).len() > written
+    });
     let daemon = yard.serve();
     for notes in [&notes, &status_notes] as [&dyn Fn() -> String; 2] {
         wait_until("its return is told", || notes().contains("again\n"));
@@ -152,9 +171,15 @@ fn a_log_is_followed_through_retries_and_lost_connections() {
         said(&yard.ask(&["logs", "single", "0", "1", "0", "--attempt", &of]))
     };
     let first = whole(1);
-    assert_eq!(shown.get(..first.len()), Some(&*first), "the first attempt came whole, and once");
+    assert_eq!(
+        shown.get(..first.len()),
+        Some(&*first),
+        "the first attempt came whole, and once"
+    );
     assert!(shown.ends_with(&whole(attempts)), "the last one too");
-    wait_for("the end is shown", || status.output().contains("completed").then_some(()));
+    wait_for("the end is shown", || {
+        status.output().contains("completed").then_some(())
+    });
     assert!(status.runs(), "who watches goes on");
     drop(daemon);
 }
@@ -171,7 +196,10 @@ fn schedulers_and_ad_hoc_tasks_are_followed_too() {
     let (mut own, _) = follower(&yard, &far(&["logs", "single", "0", "-f"]), "own");
     own.says("scheduler at work");
     let work = yard.work.display().to_string();
-    let made = daemon.post("/api/tasks", &json!({"command": "bash task.sh tick z", "work_dir": work}));
+    let made = daemon.post(
+        "/api/tasks",
+        &json!({"command": "bash task.sh tick z", "work_dir": work}),
+    );
     assert_eq!(made.status, 200, "{made:?}");
     let id = made.body["id"].to_string();
     let (mut adhoc, _) = follower(&yard, &far(&["logs", &id, "-f", "--exit-code"]), "adhoc");

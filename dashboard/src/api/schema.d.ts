@@ -295,6 +295,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/gpu/leases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who holds which GPU: the leases that hold on this host, of all its users. */
+        get: operations["gpu_leases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/gpu/processes": {
         parameters: {
             query?: never;
@@ -1141,6 +1158,18 @@ export interface components {
             /** @description Where it runs; null: where the rules say. */
             work_dir: string | null;
         };
+        /** @description How much of a GPU is claimed. */
+        Amount: {
+            /** @enum {string} */
+            kind: "whole";
+            /** @description Asked for, bytes. */
+            memory: components["schemas"]["Bytes"];
+        } | {
+            /** @enum {string} */
+            kind: "memory";
+            /** @description Asked for, bytes. */
+            memory: components["schemas"]["Bytes"];
+        };
         /** @description A process that a GPU process descends from. */
         Ancestor: {
             /** @description The command line. */
@@ -1196,6 +1225,18 @@ export interface components {
          * @description An amount of memory in bytes.
          */
         Bytes: number;
+        /** @description One GPU's part of a lease. */
+        Claim: {
+            /** @description How much of it. */
+            amount: components["schemas"]["Amount"];
+            /** @description Which GPU. */
+            gpu: components["schemas"]["GpuUuid"];
+            /**
+             * Format: uint32
+             * @description Its index when the lease was taken, for people.
+             */
+            index: number;
+        };
         /** @description Why all waiting heads that ask for the same wait. */
         ClassReason: {
             /**
@@ -1491,6 +1532,16 @@ export interface components {
             mode: components["schemas"]["Mode"];
             /** @description Newest first. A reset brings back what stood there before the last save, the first of them. */
             versions: components["schemas"]["CommandVersion"][];
+        };
+        /** @description One command file: its mode and its index (0 is "config 1"). */
+        ConfigKey: {
+            /**
+             * Format: uint32
+             * @description From 0.
+             */
+            index: number;
+            /** @description Single or multi. */
+            mode: components["schemas"]["Mode"];
         };
         /** @description What would become of one command file's heads. */
         ConfigPreview: {
@@ -2016,6 +2067,36 @@ export interface components {
          * @enum {string}
          */
         KilledCode: "ended" | "task_stopped" | "task_stopping";
+        /** @description An attempt's claim on the GPUs it runs on. Taken all or none; it ends with the last process of its attempt. */
+        Lease: {
+            /** @description One entry a GPU. */
+            claims: components["schemas"]["Claim"][];
+            config: components["schemas"]["ConfigKey"] | null;
+            /** @description The machine. */
+            node: components["schemas"]["Node"];
+            /** @description Whose it is. */
+            owner: components["schemas"]["Owner"];
+            /** @description Root folder of the gpuyard that took it. */
+            root: string;
+            /** @description Its run. */
+            run_id: components["schemas"]["RunId"];
+            /** @description Where its pids mean something. */
+            space: components["schemas"]["PidSpace"];
+            /**
+             * Format: date-time
+             * @description When it was taken.
+             */
+            taken_at: string;
+            /** @description Its task. */
+            task_id: components["schemas"]["TaskId"];
+            /** @description The attempt that holds it. */
+            uni_id: components["schemas"]["UniId"];
+            /**
+             * Format: uint32
+             * @description Version of this record, 1.
+             */
+            version: number;
+        };
         /** @description An attempt that has been begun and has not ended, as far as is known. */
         LiveAttempt: {
             /** @description Its folder, below the root: `logs/tasks/…`. */
@@ -4469,6 +4550,30 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             421: components["responses"]["WrongHost"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    gpu_leases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lease"][];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["SlowDown"];
             503: components["responses"]["Unavailable"];
         };

@@ -37,5 +37,8 @@ fn here(context: &Context, root: Root) -> Result<(GpuReport, Vec<Lease>), Failur
         }
     };
     let leases = host.leases().map_err(Failure::failed)?.into_iter();
-    Ok((report, leases.filter(HeldLease::is_live).map(|held| held.lease).collect()))
+    Ok((
+        report,
+        leases.filter(HeldLease::is_live).map(|held| held.lease).collect(),
+    ))
 }

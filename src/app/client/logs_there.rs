@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use gpuyard_core::{
     model::{AdhocId, ConfigKey, Mode, RunId, TaskId},
     queue::Task,
-    wire::{AdhocLog, AdhocTask, LogContent, LogHead},
+    wire::{AdhocTask, LogContent, LogHead},
 };
 use gpuyard_exec::clock;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -118,6 +118,14 @@ impl Copy {
         })
     }
 
+    /// The same of a log that its runner may be about to make.
+    fn begin_once_there(daemon: &Daemon, which: String, tail: Option<usize>) -> Result<Copy, Failure> {
+        match Copy::begin(daemon, which.clone(), tail) {
+            Err(failure) if failure.exit == Exit::NotFound => Copy::begin(daemon, which, None),
+            begun => begun,
+        }
+    }
+
     /// Prints what is there beyond what has been printed. What came before a connection was lost is not printed twice.
     fn copy(&mut self, daemon: &Daemon, out: &mut dyn Write) -> Result<(), Failure> {
         let Copy { which, offset, .. } = &*self;
@@ -211,7 +219,10 @@ fn follow(
     out: &mut dyn Write,
 ) -> Result<i32, Failure> {
     let lang = context.lang;
-    let (task_topic, log_topic) = (format!("task:{id}"), format!("log:task={}&own=true", encoded(id.as_str())));
+    let (task_topic, log_topic) = (
+        format!("task:{id}"),
+        format!("log:task={}&own=true", encoded(id.as_str())),
+    );
     let mut live = Live::open(context, daemon, [task_topic.clone(), log_topic.clone()])?;
     let mut tail = args.tail;
     let mut open: Option<(u32, Copy)> = None;
@@ -242,13 +253,7 @@ fn follow(
         }
         if open.is_none() && task.log_path.is_some() {
             let which = attempt_of(id, None, task.attempt);
-            let begun = Copy::begin(daemon, which.clone(), tail);
-            let begun = match begun {
-                Err(failure) if failure.exit == Exit::NotFound => Copy::begin(daemon, which, None),
-                begun => begun,
-            };
-            tail = None;
-            open = Some((task.attempt, begun?));
+            open = Some((task.attempt, Copy::begin_once_there(daemon, which, tail.take())?));
         }
         let done = match &mut open {
             Some((_, copy)) if task.state.is_over() || copy.is_behind(told) => copy.follow(daemon, told, out)?,
@@ -336,10 +341,7 @@ fn adhoc_log(
 ) -> Result<i32, Failure> {
     let lang = context.lang;
     let look = || daemon.get::<AdhocTask>(&format!("/api/tasks/{id}"));
-    let log_of = |attempt: u32| -> Result<Option<String>, Failure> {
-        let log: AdhocLog = daemon.get(&format!("/api/tasks/{id}/logs?tail=0&attempt={attempt}"))?;
-        Ok(log.log_path.map(|path| format!("path={}", encoded(&path))))
-    };
+    let which = |attempt: u32| format!("task={id}&attempt={attempt}");
     let code = |task: &AdhocTask| {
         if !args.exit_code {
             return 0;
@@ -350,12 +352,11 @@ fn adhoc_log(
         let task = look()?;
         let had = task.summary.attempt;
         let attempt = args.attempt.unwrap_or(had);
-        let which = if attempt > had || had == 0 { None } else { log_of(attempt)? };
-        let Some(which) = which else {
+        if attempt > had || had == 0 {
             let text = say!(lang, "task {id} has had {had} attempts", "任务 {id} 共有 {had} 次尝试");
             return Err(Failure::new(Exit::NotFound, text));
-        };
-        print(args, daemon, which, out)?;
+        }
+        print(args, daemon, which(attempt), out)?;
         return Ok(code(&task));
     }
     let mut tail = args.tail;
@@ -368,16 +369,11 @@ fn adhoc_log(
         let attempt = task.summary.attempt;
         let mut done = true;
         if open.as_ref().is_none_or(|(known, _)| *known != attempt) && attempt > 0 {
-            let before = open.is_some();
             if let Some((_, copy)) = &mut open {
                 copy.follow(daemon, None, out)?;
+                output::note(say!(lang, "attempt {attempt}", "第 {attempt} 次尝试"));
             }
-            if let Some(which) = log_of(attempt)? {
-                if before {
-                    output::note(say!(lang, "attempt {attempt}", "第 {attempt} 次尝试"));
-                }
-                open = Some((attempt, Copy::begin(daemon, which, tail.take())?));
-            }
+            open = Some((attempt, Copy::begin_once_there(daemon, which(attempt), tail.take())?));
         }
         match &mut open {
             Some((_, copy)) => {

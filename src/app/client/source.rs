@@ -139,11 +139,7 @@ pub(crate) struct Watched<'a> {
 
 impl<'a> Watched<'a> {
     /// Begins to look on.
-    pub(crate) fn begin(
-        context: &Context,
-        daemon: &'a Daemon,
-        key: Option<ConfigKey>,
-    ) -> Result<Watched<'a>, Failure> {
+    pub(crate) fn begin(context: &Context, daemon: &'a Daemon, key: Option<ConfigKey>) -> Result<Watched<'a>, Failure> {
         Ok(Watched {
             live: Live::open(context, daemon, [SCHEDULERS.to_owned()])?,
             daemon,
@@ -171,14 +167,18 @@ impl<'a> Watched<'a> {
         };
         let wanted = self.key.map(|key| key.to_string());
         let mut heads = Vec::new();
-        for (_, value) in topic.iter().filter(|(key, _)| wanted.as_ref().is_none_or(|wanted| wanted == *key)) {
+        for (_, value) in topic
+            .iter()
+            .filter(|(key, _)| wanted.as_ref().is_none_or(|wanted| wanted == *key))
+        {
             let head: Head = parsed(value.clone())?;
             let id = head.run.get("run_id").cloned().unwrap_or_default();
             heads.push((parsed::<RunId>(id)?, head));
         }
         let followed = heads.iter().filter(|(_, head)| head.running).take(FOLLOWED);
         let names = followed.map(|(id, _)| format!("run:{id}"));
-        self.live.listen(names.chain([SCHEDULERS.to_owned()]).collect::<Vec<_>>());
+        self.live
+            .listen(names.chain([SCHEDULERS.to_owned()]).collect::<Vec<_>>());
         let mut views = Vec::new();
         for (id, head) in &heads {
             let name = format!("run:{id}");

@@ -37,8 +37,14 @@ pub(crate) fn status(context: &Context, args: &StatusArgs, out: &mut dyn Write) 
             let mut watched = Watched::begin(context, daemon, args.key())?;
             loop {
                 let now = watched.next()?;
-                let earlier = if args.all { runs(context, args, &place)? } else { Vec::new() };
-                let earlier = earlier.into_iter().filter(|run| now.iter().all(|new| new.run.run_id != run.run.run_id));
+                let earlier = if args.all {
+                    runs(context, args, &place)?
+                } else {
+                    Vec::new()
+                };
+                let earlier = earlier
+                    .into_iter()
+                    .filter(|run| now.iter().all(|new| new.run.run_id != run.run.run_id));
                 let all = now.iter().cloned().chain(earlier).collect();
                 show_anew(context, args, latest_first(all, args.all), out)?;
             }
@@ -70,9 +76,7 @@ fn show_anew(context: &Context, args: &StatusArgs, runs: Vec<RunView>, out: &mut
     match show(context, args, runs, out) {
         Ok(_) => {}
         // Nothing has run yet; something may.
-        Err(failure) if failure.exit == Exit::NotFound && !failure.reader_gone => {
-            writeln!(out, "{}", failure.message)?
-        }
+        Err(failure) if failure.exit == Exit::NotFound && !failure.reader_gone => writeln!(out, "{}", failure.message)?,
         Err(failure) => return Err(failure),
     }
     Ok(out.flush()?)

@@ -5,13 +5,7 @@ use gpuyard_core::queue::{Queue, Task};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::{
-    Context,
-    account::Where,
-    state,
-    status_view::View,
-    why_view::groups,
-};
+use super::{Context, account::Where, state, status_view::View, why_view::groups};
 use crate::{
     cli::{Target, WhyArgs},
     failure::Failure,

@@ -57,12 +57,19 @@ impl OneTask {
     /// Where the task is: in the run that had it, else in the newest of some command file.
     fn find(&mut self) -> Result<RunId, ApiError> {
         let known = match self.run.take() {
-            Some(run_id) if self.app.runs.find_task(&run_id, |machine| machine.task(&self.task_id))?.is_some() => {
+            Some(run_id)
+                if self
+                    .app
+                    .runs
+                    .find_task(&run_id, |machine| machine.task(&self.task_id))?
+                    .is_some() =>
+            {
                 Some(run_id)
             }
             _ => self.app.runs.run_of_task(&self.task_id)?.map(|(_, run_id)| run_id),
         };
-        let run_id = known.ok_or_else(|| ApiError::not_found("no_such_task", "there is no such task", "没有这个任务"))?;
+        let run_id =
+            known.ok_or_else(|| ApiError::not_found("no_such_task", "there is no such task", "没有这个任务"))?;
         self.run = Some(run_id.clone());
         Ok(run_id)
     }
