@@ -1,4 +1,7 @@
 // Do my schedulers move, and why does a task wait? Started, watched, stopped.
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { clean, look, LOOKS } from './axe'
 import { block, expect, test } from './yard'
 
 const work = (name: string, seconds: number) => `GPUYARD_SIMULATED_MEMORY=4GiB bash -c 'echo ${name}; exec sleep ${seconds}'`
@@ -79,6 +82,50 @@ test('ended runs stand in the history with their tasks', async ({ desk: page, ya
   await expect(page.locator('.task', { hasText: 'false' }).getByText('exit code 1')).toBeVisible()
   await page.goBack()
   await expect(page.locator('.run')).toHaveCount(1)
+})
+
+test('an ended run is deleted with its logs, after a question; one that runs is not', async ({ desk: page, yard }) => {
+  test.setTimeout(180_000)
+  yard.write('command/command_gpu.txt', block(1, 'echo one'))
+  for (let runs = 0; runs < 2; runs++) {
+    await yard.api('POST', '/scheduler/single/start?config_index=0')
+    await expect.poll(async () => ((await (await yard.api('GET', '/scheduler/single/state?config_index=0')).json()) as { running: boolean }).running).toBe(false)
+  }
+  const { runs } = (await (await yard.api('GET', '/scheduler/runs')).json()) as { runs: { run_id: string }[] }
+  await page.goto(`${yard.url}/state?tab=past`)
+  const rows = page.locator('.run')
+  await expect(rows).toHaveCount(2)
+  await rows.last().getByRole('button', { name: 'Delete this run' }).click()
+  const question = page.getByRole('alertdialog', { name: 'Delete this run of Single GPU · config 1?' })
+  await expect(question).toContainText('Its record and the log of its task are removed for good.')
+  for (const one of LOOKS) {
+    await look(page, one)
+    await clean(page, `the question before a run is deleted in ${one.join(', ')}`)
+  }
+  await look(page, LOOKS[0])
+  await question.getByRole('button', { name: 'Cancel' }).click()
+  await expect(rows).toHaveCount(2)
+  await rows.last().getByRole('button', { name: 'Delete this run' }).click()
+  await question.getByRole('button', { name: 'Delete the run' }).click()
+  await expect(page.getByText('The run is deleted')).toBeVisible()
+  await expect(rows).toHaveCount(1)
+  expect(readdirSync(join(yard.root, 'logs/tasks'))).toEqual([runs[0]?.run_id])
+
+  // The newest one goes from the list of what is now, too.
+  await page.getByRole('button', { name: 'Now' }).click()
+  await rows.getByRole('button', { name: 'More for Single GPU · config 1' }).click()
+  await page.getByRole('menuitem', { name: /Delete this run/ }).click()
+  await question.getByRole('button', { name: 'Delete the run' }).click()
+  await expect(rows).toHaveCount(0)
+  await expect(page.getByText('No scheduler has run yet')).toBeVisible()
+
+  // What was started meanwhile, by somebody else, is not deleted.
+  yard.write('command/command_gpu.txt', block(1, 'exec sleep 900'))
+  await yard.api('POST', '/scheduler/single/start?config_index=0')
+  await expect(rows.getByText('Running', { exact: true })).toBeVisible()
+  const { schedulers } = (await (await yard.api('GET', '/scheduler/running')).json()) as { schedulers: { run_id: string }[] }
+  const refused = await yard.api('DELETE', `/scheduler/runs/${schedulers[0]?.run_id}`)
+  expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([409, 'running'])
 })
 
 test('nothing has run yet: why, and what to do', async ({ desk: page, yard }) => {

@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::disallowed_methods))]
 
 pub mod adhoc;
+pub mod attempts;
 pub mod audit;
 pub mod bindings;
 pub mod commands;

@@ -589,7 +589,8 @@ export interface paths {
         get: operations["scheduler_run"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Deletes a run that has ended, with its tasks and the logs of their attempts. Logs that tasks wrote elsewhere stay. */
+        delete: operations["scheduler_delete_run"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3329,6 +3330,13 @@ export interface components {
                 [key: string]: string[];
             };
         };
+        /** @description Answer of deleting a run: its record and its logs are gone. */
+        RunDeleted: {
+            /** @description In words. */
+            message: string;
+            /** @description True; a refused deletion is an error answer. */
+            success: boolean;
+        };
         /** @description One life of a scheduler, through crashes and resumes. */
         RunId: string;
         /**
@@ -5424,6 +5432,43 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
+            429: components["responses"]["SlowDown"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    scheduler_delete_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDeleted"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description Its scheduler runs, a task that it started is still at work, or it is another machine's. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             421: components["responses"]["WrongHost"];
             429: components["responses"]["SlowDown"];
             503: components["responses"]["Unavailable"];

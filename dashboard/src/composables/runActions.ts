@@ -52,6 +52,21 @@ export function useRunActions() {
     if (await act(what, () => schedulers.stop(key, kind))) toasts.done(t(`state.did.${kind}`, { config }))
   }
 
+  /** Deletes a run that has ended; true once it is gone. */
+  async function remove(run: RunInfo): Promise<boolean> {
+    const config = names.config({ mode: run.mode, index: run.config_index })
+    const sure = await confirm.ask({
+      title: t('state.ask.delete', { config }),
+      effect: t('state.ask.deleteEffect', {}, run.total_tasks),
+      details: [t('state.ask.deleteBegun', { at: format.exact(new Date(run.started_at)), done: run.completed_tasks, total: run.total_tasks }), t('state.ask.deleteElsewhere')],
+      action: t('state.ask.deleteAction'),
+      danger: true,
+    })
+    if (!sure || !(await act(t('state.could.delete'), () => schedulers.deleteRun(run.run_id)))) return false
+    toasts.done(t('state.did.delete'))
+    return true
+  }
+
   async function task(one: Task, action: TaskAction): Promise<void> {
     if (action === 'stop') {
       const sure = await confirm.ask({
@@ -69,5 +84,5 @@ export function useRunActions() {
     else toasts.done(t(`state.did.${action}Task`))
   }
 
-  return { busy, start, stop, task }
+  return { busy, start, stop, remove, task }
 }

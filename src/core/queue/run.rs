@@ -205,6 +205,17 @@ pub struct Task {
     pub extra: Option<Extra>,
 }
 
+/// Begins the last error of a task that a newer run has taken over; the newer run follows.
+pub(super) const GOES_ON: &str = "goes on in run ";
+
+impl Task {
+    /// Whether a newer run has taken it over: its attempts' folders are that one's too.
+    pub fn was_taken_over(&self) -> bool {
+        let said = self.last_error.as_deref().unwrap_or_default();
+        self.state == TaskState::Stopped && said.starts_with(GOES_ON)
+    }
+}
+
 /// One queue of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Queue {

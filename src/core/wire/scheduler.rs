@@ -121,6 +121,15 @@ pub struct Runs {
     pub runs: Vec<Run>,
 }
 
+/// Answer of deleting a run: its record and its logs are gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunDeleted {
+    /// True; a refused deletion is an error answer.
+    pub success: bool,
+    /// In words.
+    pub message: String,
+}
+
 /// Answer of an action on one task: the change is on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskAnswer {

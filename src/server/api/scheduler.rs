@@ -11,8 +11,8 @@ use gpuyard_core::{
     model::{ConfigKey, Lang, Mode, RunId, TaskId},
     queue::Run,
     wire::{
-        ControlRequest, ControlResponse, RunningSchedulers, Runs, SchedulerState, SchedulerStates, StartAnswer,
-        StartRequest, StopAnswer, StopRequest, TaskAnswer,
+        ControlRequest, ControlResponse, RunDeleted, RunningSchedulers, Runs, SchedulerState, SchedulerStates,
+        StartAnswer, StartRequest, StopAnswer, StopRequest, TaskAnswer,
     },
 };
 use gpuyard_exec::{control, identity, place::Holder};
@@ -24,7 +24,7 @@ use crate::{
     app::App,
     error::ApiError,
     extract::{Ask, Body, Config},
-    held, limits,
+    held, limits, runs,
     supervise::{How, Launched, News, NotUp, death, launch},
 };
 
@@ -38,7 +38,7 @@ pub(crate) fn paths() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(states))
         .routes(routes!(running))
         .routes(routes!(runs))
-        .routes(routes!(run))
+        .routes(routes!(run, delete_run))
         .routes(routes!(task))
 }
 
@@ -350,11 +350,32 @@ async fn run(
 ) -> Result<Json<Run>, ApiError> {
     let look = move |app: &Arc<App>| {
         let found = app.runs.detail(&RunId(run_id), lang)?;
-        found
-            .map(Json)
-            .ok_or_else(|| ApiError::not_found("no_such_run", "there is no such run", "没有这次运行"))
+        found.map(Json).ok_or_else(runs::no_such_run)
     };
     app.blocking(look).await
+}
+
+/// Deletes a run that has ended, with its tasks and the logs of their attempts. Logs that tasks wrote elsewhere stay.
+#[utoipa::path(
+    delete, path = "/api/scheduler/runs/{run_id}", params(("run_id" = String, Path, description = "The run.")),
+    responses(
+        (status = 200, body = RunDeleted),
+        (status = 409, description = "Its scheduler runs, a task that it started is still at work, or it is another machine's."),
+    ),
+)]
+async fn delete_run(
+    State(app): State<Arc<App>>,
+    Extension(lang): Extension<Lang>,
+    Path(run_id): Path<String>,
+) -> Result<Json<RunDeleted>, ApiError> {
+    let delete = move |app: &Arc<App>| {
+        runs::remove(app, &RunId(run_id))?;
+        Ok(Json(RunDeleted {
+            success: true,
+            message: lang.pick("the run is deleted", "已删除该运行").into(),
+        }))
+    };
+    app.blocking(delete).await
 }
 
 /// Runs a task again, passes over it, or ends it.

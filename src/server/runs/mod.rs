@@ -1,5 +1,6 @@
 //! The runs of this root: live ones followed in memory, ended ones by their figures alone.
 mod followed;
+mod remove;
 mod standing;
 
 use std::{
@@ -16,6 +17,7 @@ use gpuyard_core::{
 };
 use gpuyard_exec::clock;
 use gpuyard_store::{StoreError, state};
+pub(crate) use remove::{no_such_run, remove};
 pub(crate) use standing::Standing;
 use tokio::sync::watch;
 

@@ -62,6 +62,11 @@ export function readRun(runId: string, signal?: AbortSignal): Promise<Run> {
   return bodyOf(api.GET('/api/scheduler/runs/{run_id}', { params: { path: { run_id: runId } }, signal }))
 }
 
+/** Deletes a run that has ended, with its logs. */
+export function deleteRun(runId: string) {
+  return bodyOf(api.DELETE('/api/scheduler/runs/{run_id}', { params: { path: { run_id: runId } } }))
+}
+
 /** Starts a command file's scheduler: afresh, or where the last run stood. */
 export function start({ mode, index }: ConfigKey, resume: boolean) {
   return bodyOf(
