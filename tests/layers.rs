@@ -300,6 +300,26 @@ fn files_say_what_they_are_for_and_stay_small() {
     none_of(files.iter().flat_map(read).collect());
 }
 
+/// Tests that a document names by `its_name`, and that are nowhere in these sources.
+fn missing_tests(document: &str, sources: &str) -> Vec<String> {
+    let names = document.split('`').skip(1).step_by(2);
+    let tests = names.filter(|name| name.contains('_') && name.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+    let gone = tests.filter(|name| !sources.contains(&format!("fn {name}(")));
+    gone.map(|name| format!("docs/SECURITY.md names the test {name}, which is not there"))
+        .collect()
+}
+
+#[test]
+fn tests_of_the_door_are_there() {
+    let mut files = Vec::new();
+    for folder in ["src", "tests"] {
+        sources(&root().join(folder), &mut files);
+    }
+    let all: Vec<String> = files.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let document = fs::read_to_string(root().join("docs/SECURITY.md")).unwrap();
+    none_of(missing_tests(&document, &all.concat()));
+}
+
 #[test]
 fn rooms_ban_what_the_house_bans() {
     let root = root();
@@ -367,6 +387,14 @@ mod every_check_can_fail {
             file_findings(Path::new("src/core/a.rs"), "//! Good.\n"),
             Vec::<String>::new()
         );
+    }
+
+    #[test]
+    fn on_a_test_that_is_gone() {
+        let document = "| `/ui*`, `a_b_holds` and `a_b_is_gone` |";
+        let found = missing_tests(document, "async fn a_b_holds() {}");
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("a_b_is_gone"));
     }
 
     #[test]

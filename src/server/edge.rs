@@ -31,15 +31,22 @@ pub(crate) async fn handle(State(fallback): State<Lang>, mut request: Request, n
     let lang = language(request.headers(), fallback);
     let api = is_api(request.uri().path());
     let head = request.method() == axum::http::Method::HEAD;
+    // Without its query, which may hold a ticket.
+    let asked =
+        tracing::enabled!(tracing::Level::DEBUG).then(|| (request.method().clone(), request.uri().path().to_owned()));
     request.extensions_mut().insert(lang);
     let answer = tokio::time::timeout(limits::REQUEST_TIME, next.run(request)).await;
     let mut response = answer.unwrap_or_else(|_| too_slow().into_response());
     if let Some(error) = error_of(&response) {
         response = write(&error, lang, response.headers(), head);
     }
+    let status = response.status();
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Some((method, path)) = asked {
+        tracing::debug!(%method, path, status = status.as_u16(), "answered");
     }
     if api {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

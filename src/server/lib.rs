@@ -16,6 +16,8 @@ mod dashboard;
 mod document;
 #[cfg(test)]
 mod document_tests;
+#[cfg(test)]
+mod door_tests;
 mod edge;
 mod error;
 mod extract;

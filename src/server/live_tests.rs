@@ -340,3 +340,54 @@ async fn a_script_reads_events() {
         );
     }
 }
+
+/// A topic is no way around what a log may be, nor a way to any file.
+#[tokio::test]
+async fn topics_lead_to_no_file_that_is_not_shown() {
+    let served = served().await;
+    let root = &served.yard.app.root;
+    std::fs::write(root.settings_path(), SECRET).unwrap();
+    let planted = served.yard.folder().join("planted.log");
+    std::os::unix::fs::symlink(root.settings_path(), &planted).unwrap();
+    let mut page = served.said(json!({"op": "hello", "token": SECRET, "lang": "en"})).await;
+    page.next().await.unwrap();
+    let settings = root.settings_path().display().to_string();
+    for (path, told) in [
+        ("/etc/passwd", "is no log"),
+        ("/proc/self/environ", "is no log"),
+        ("/dev/zero", "is no log"),
+        (&settings, "is no log"),
+        (&planted.display().to_string(), "is a link"),
+    ] {
+        let topic = format!("log:path={path}");
+        page.say(json!({"op": "subscribe", "topic": topic})).await;
+        let said = page.next().await.unwrap();
+        let head = &said["set"]["log"];
+        assert_eq!(
+            (&said["topic"], &head["exists"], &head["size"]),
+            (&json!(topic), &json!(false), &json!(0)),
+            "{said}"
+        );
+        assert!(
+            head["trouble"].as_str().unwrap_or_default().contains(told),
+            "{path}: {said}"
+        );
+        page.say(json!({"op": "unsubscribe", "topic": topic})).await;
+    }
+    for topic in [
+        "log:path=/x/../etc/passwd",
+        "log:path=relative",
+        "log:",
+        "files:/etc/passwd",
+        "run:../../etc/passwd",
+        "task:../x",
+    ] {
+        page.say(json!({"op": "subscribe", "topic": topic})).await;
+        let said = page.next().await.unwrap();
+        assert_eq!(
+            (&said["op"], &said["topic"]),
+            (&json!("error"), &json!(topic)),
+            "{said}"
+        );
+    }
+}

@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::sys::signal::SIGTERM;
@@ -185,6 +185,16 @@ fn bodies_beyond_all_measure_are_refused_as_they_come() {
     assert!(grown < 32 << 10, "{grown} KiB");
 }
 
+/// YAML that would unfold to 10³⁰ nodes.
+fn bomb() -> String {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..30 {
+        let before = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{before}]\n"));
+    }
+    bomb
+}
+
 /// Fault F1 (P5).
 /// A rules file that would unfold to gigabytes is an error of that file, and nothing more.
 #[test]
@@ -192,13 +202,8 @@ fn a_bomb_of_aliases_is_an_error_of_its_file() {
     let yard = Yard::new("2x24GiB");
     yard.commands(SINGLE, &[task(1, "run a")]);
     let daemon = yard.serve();
-    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-    for level in 1..30 {
-        let before = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{before}]\n"));
-    }
     let deep = format!("check_time: {}1{}\n", "[".repeat(100_000), "]".repeat(100_000));
-    for text in [bomb, deep] {
+    for text in [bomb(), deep] {
         std::fs::write(yard.rules_file(), text).unwrap();
         let start = daemon.post("/api/scheduler/single/start?config_index=0", &json!({}));
         assert!((400..=503).contains(&start.status), "{start:?}");
@@ -206,6 +211,127 @@ fn a_bomb_of_aliases_is_an_error_of_its_file() {
     }
     let grown = memory(&daemon);
     assert!(grown < 200 << 10, "{grown} KiB");
+}
+
+/// Fault S2, S4, F1 (P1): all of it at once, while a proper client asks. It is answered each time; how soon is printed.
+#[test]
+fn all_at_once_keep_a_proper_client_waiting_for_moments_only() {
+    const ASKED: usize = 400;
+    let yard = Yard::new("8x24GiB");
+    yard.commands(SINGLE, &[task(1, "run a")]);
+    let daemon = Arc::new(yard.serve());
+    is_well(&daemon);
+    let before = memory(&daemon);
+    let (stop, rounds, wrong, large, deep, bombs) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicU64::new(0)),
+        Arc::new(AtomicU64::new(0)),
+        Arc::new(AtomicU64::new(0)),
+        Arc::new(AtomicU64::new(0)),
+        Arc::new(AtomicU64::new(0)),
+    );
+    let attack = |count: &Arc<AtomicU64>, mut once: Box<dyn FnMut() + Send>| {
+        let (stop, count) = (stop.clone(), count.clone());
+        thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                once();
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+    };
+    let post = |path: &str, secret: &str, length: usize| {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        )
+    };
+    let mut slow: Vec<TcpStream> = (0..400).map(|_| dial(&daemon)).collect();
+    let drip = {
+        let stop = stop.clone();
+        let pace = daemon.clone();
+        thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                for stream in &mut slow {
+                    if stream.write_all(b"GET / HTTP/1.1\r\nX: ").is_err() {
+                        // It had to make room: it comes again.
+                        *stream = dial(&pace);
+                    }
+                }
+            }
+        })
+    };
+    let login = json!({"password": "guess"}).to_string();
+    let mut threads = vec![drip];
+    // Many down one connection, as fast as they are taken.
+    let one = format!(
+        "POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{login}",
+        login.len()
+    );
+    let many = one.repeat(99) + &post("/api/auth/login", "guess", login.len()) + &login;
+    for _ in 0..2 {
+        let (daemon, wrong, many) = (daemon.clone(), wrong.clone(), many.clone());
+        let try_in = move || {
+            let answers = converse(dial(&daemon), many.as_bytes());
+            assert!(!answers.contains("HTTP/1.1 200"), "{answers}");
+            wrong.fetch_add(answers.matches("HTTP/1.1 4").count() as u64, Ordering::Relaxed);
+        };
+        threads.push(attack(&rounds, Box::new(try_in)));
+    }
+    let megabyte = vec![b' '; 1 << 20];
+    let (to, head) = (daemon.clone(), post("/api/tasks", SECRET, 100 << 20));
+    let send_much = move || {
+        let mut stream = dial(&to);
+        let _ = stream.write_all(head.as_bytes());
+        let sent = (0..100).take_while(|_| stream.write_all(&megabyte).is_ok()).count();
+        assert!(sent < 100, "100 MB were taken in");
+    };
+    threads.push(attack(&large, Box::new(send_much)));
+    let nested = format!("{}{}", "[".repeat(400_000), "]".repeat(400_000));
+    let (to, request) = (daemon.clone(), post("/api/tasks", SECRET, nested.len()) + &nested);
+    let send_deep = move || assert!(!converse(dial(&to), request.as_bytes()).starts_with("HTTP/1.1 2"));
+    threads.push(attack(&deep, Box::new(send_deep)));
+    let (rules, to) = (yard.rules_file(), daemon.clone());
+    let texts = [
+        bomb(),
+        format!("check_time: {}1{}\n", "[".repeat(100_000), "]".repeat(100_000)),
+    ];
+    let mut turn = 0;
+    let lay_bomb = move || {
+        turn += 1;
+        std::fs::write(&rules, &texts[turn % 2]).unwrap();
+        let read = to.get("/api/config");
+        assert!((400..=503).contains(&read.status), "{read:?}");
+    };
+    threads.push(attack(&bombs, Box::new(lay_bomb)));
+
+    let began = Instant::now();
+    let mut took = Vec::new();
+    while took.len() < ASKED || wrong.load(Ordering::Relaxed) < 5000 {
+        let asked = Instant::now();
+        // A minute, by the socket's own limit, is the longest it may take here.
+        is_well(&daemon);
+        took.push(asked.elapsed() / 3);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    stop.store(true, Ordering::Relaxed);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    is_well(&daemon);
+    took.sort();
+    let count = |count: &Arc<AtomicU64>| count.load(Ordering::Relaxed);
+    eprintln!(
+        "{seconds:.1} s: {} wrong logins ({:.0} a second), {} bodies of 100 MB, {} of deep JSON, {} YAML bombs, 400 who never finish; a proper client asked {} times: median {:?}, 99 % {:?}, longest {:?}; {} MiB more",
+        count(&wrong),
+        count(&wrong) as f64 / seconds,
+        count(&large),
+        count(&deep),
+        count(&bombs),
+        took.len() * 3,
+        took[took.len() / 2],
+        took[took.len() * 99 / 100],
+        took[took.len() - 1],
+        memory(&daemon).saturating_sub(before) >> 10,
+    );
+    let grown = memory(&daemon).saturating_sub(before);
+    assert!(grown < 96 << 10, "{grown} KiB");
 }
 
 /// Fault D2, S2 (P1): 64 descriptors and 200 connections.

@@ -22,6 +22,7 @@ mod processes;
 mod retries;
 mod samples;
 mod scale;
+mod secrets;
 mod service;
 mod soak;
 mod stop;
