@@ -210,6 +210,57 @@ test('the file as text: errors at their line, from the daemon; refused fields ar
   await expect(row(desk, 'q1.1').getByRole('alert')).toBeVisible()
 })
 
+test('form and text: what one has not saved is saved or discarded before the other is shown', async ({ desk, yard }) => {
+  yard.write(FILE, block(1, 'echo one', 4))
+  await open(desk, yard)
+  const view = (name: string) => desk.getByRole('group', { name: 'Form or text' }).getByText(name, { exact: true })
+  const asked = desk.getByRole('alertdialog')
+  const text = desk.getByLabel('The file as text')
+
+  // Neither: it stays as it is.
+  await memory(desk, 'q1.1').fill('5')
+  await view('Text').click()
+  await expect(asked).toContainText('The form has unsaved changes')
+  await asked.getByRole('button', { name: 'Cancel' }).click()
+  await expect(memory(desk, 'q1.1')).toHaveValue('5')
+  // Saved, and then the text has it.
+  await view('Text').click()
+  await asked.getByRole('button', { name: 'Save' }).click()
+  await expect(text).toContainText('5')
+  expect(yard.read(FILE)).toBe('1\necho one\n5\n\n')
+
+  // Text that is not saved: discarded, with an undo; the form shows the file.
+  const type = async (words: string) => {
+    await text.click()
+    await desk.keyboard.press('Control+End')
+    await desk.keyboard.type(words)
+  }
+  await type('2\necho two\n6\n')
+  await view('Form').click()
+  await expect(asked).toContainText('The text has unsaved changes')
+  await asked.getByRole('button', { name: 'Discard' }).click()
+  await expect(row(desk, 'q1.1')).toBeVisible()
+  await expect(row(desk, 'q2')).toHaveCount(0)
+  await desk.getByRole('button', { name: /^Undo ·/ }).click()
+  // The draft is back, and said to be there.
+  await desk.getByRole('button', { name: 'Show them' }).click()
+  await expect(text).toContainText('echo two')
+
+  // A start takes it along; text with errors is asked about.
+  await type('\noops\n')
+  await desk.getByRole('button', { name: 'Save and start' }).click()
+  await expect(asked).toContainText('Save with errors?')
+  await asked.getByRole('button', { name: 'Cancel' }).click()
+  expect(yard.read(FILE)).not.toContain('echo two')
+  await text.click()
+  await desk.keyboard.press('Control+End')
+  for (let n = 0; n < 6; n++) await desk.keyboard.press('Backspace')
+  await view('Form').click()
+  await asked.getByRole('button', { name: 'Save' }).click()
+  await expect(row(desk, 'q2')).toBeVisible()
+  expect(yard.read(FILE)).toContain('2\necho two\n6\n')
+})
+
 test('new, older versions, reset to backup, delete', async ({ desk, yard }) => {
   yard.write(FILE, block(1, 'echo a', 4))
   await open(desk, yard)

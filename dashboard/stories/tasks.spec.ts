@@ -32,6 +32,26 @@ async function make(yard: Yard, task: object): Promise<number> {
   return said.id
 }
 
+test('the palette finds an ad-hoc task by its words and its number', async ({ desk, yard }) => {
+  const ids = [await make(yard, { name: 'lr sweep 3', command: 'sleep 900' }), await make(yard, { name: 'other', command: 'python evaluate.py --ckpt best' })]
+  await desk.goto(`${yard.url}/gpu`)
+  const open = async (words: string) => {
+    await desk.keyboard.press('Control+k')
+    await desk.keyboard.type(words)
+  }
+  await open('sweep lr')
+  await expect(desk.getByRole('option', { name: 'lr sweep 3' })).toBeVisible()
+  await expect(desk.getByRole('option', { name: 'other' })).toHaveCount(0)
+  await desk.keyboard.press('Enter')
+  await expect(desk).toHaveURL(new RegExp(`/tasks/${ids[0]}$`))
+  await open('evaluate.py')
+  await desk.getByRole('option', { name: 'other' }).click()
+  await expect(desk).toHaveURL(new RegExp(`/tasks/${ids[1]}$`))
+  await open(`#${ids[0]}`)
+  await expect(desk.getByRole('option', { name: 'lr sweep 3' })).toBeVisible()
+  await desk.keyboard.press('Escape')
+})
+
 /** In both languages and both themes. */
 async function cleanInAll(desk: Page, what: string): Promise<void> {
   for (const one of LOOKS) {

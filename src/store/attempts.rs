@@ -147,7 +147,7 @@ mod tests {
         put_away(&root, &run, &BTreeSet::from([task.clone()])).unwrap();
         clear(&root).unwrap();
         assert_eq!(names(&root.run_tasks_dir(&run)).unwrap(), ["t-2"]);
-        assert_eq!(runs_of(&root, &task).unwrap(), [run.clone()]);
+        assert_eq!(runs_of(&root, &task).unwrap(), std::slice::from_ref(&run));
         put_away_task(&root, &run, &task).unwrap();
         clear(&root).unwrap();
         assert_eq!(all(&root), ["b"]);

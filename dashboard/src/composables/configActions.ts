@@ -14,8 +14,8 @@ interface Around {
   run: RunInfo | null
   running: boolean
   tree: RunTree | null
-  /** Shows both versions. */
-  conflict(): void
+  /** Shows both versions, in the view that they are of. */
+  conflict(of: 'form' | 'text'): void
 }
 
 export function useConfigActions(file: CommandFile, around: () => Around) {
@@ -32,12 +32,29 @@ export function useConfigActions(file: CommandFile, around: () => Around) {
   async function save(): Promise<boolean> {
     if (!file.dirty) return true
     const end = await act(t('commands.could.save', { config: config() }), file.save)
-    if (end === 'stale') around().conflict()
+    if (end === 'stale') around().conflict('form')
     if (end === 'saved') toasts.done(t(around().running ? 'commands.savedRunning' : 'commands.saved'))
     return end === 'saved'
   }
+  /** The same for the text: where the parser finds errors, they are asked about. */
+  async function saveText(): Promise<boolean> {
+    const text = texts.of(file.key)
+    if (!text.dirty) return true
+    // Whoever saves right after typing is warned all the same.
+    if (!text.checked) await text.check()
+    const errors = text.checked?.findings.some(({ severity }) => severity === 'error')
+    if (errors && !(await confirm.ask({ title: t('commands.textSaveErrors'), effect: t('commands.textSaveErrorsText'), action: t('commands.textSaveAction') }))) return false
+    const end = await act(t('commands.could.save', { config: config() }), text.save)
+    if (end === 'stale') around().conflict('text')
+    if (end !== 'saved') return false
+    toasts.done(t(around().running ? 'commands.savedRunning' : 'commands.saved'))
+    await file.look()
+    return true
+  }
+  /** Whatever of it is not saved. */
+  const saveAll = async (): Promise<boolean> => (await save()) && (!texts.dirty(file.key) || (await saveText()))
   async function start(resume: boolean): Promise<void> {
-    if (await save()) await runActions.start(file.key, resume)
+    if (await saveAll()) await runActions.start(file.key, resume)
   }
   const startSaved = () => runActions.start(file.key, false)
   async function stop(kind: StopKind): Promise<void> {
@@ -75,20 +92,30 @@ export function useConfigActions(file: CommandFile, around: () => Around) {
     toasts.done(t('commands.deleted', { config: config() }))
     return true
   }
-  /** Form and text are two ways to one file: what one of them has not saved comes first. */
+  /** Form and text are two ways to one file: what one of them has not saved is saved or discarded first. */
   async function toView(to: 'form' | 'text'): Promise<boolean> {
+    const ways = { action: t('commands.saveFirst'), other: t('commands.discard') }
     if (to === 'text') {
       if (!file.dirty) return true
-      const sure = await confirm.ask({ title: t('commands.textFromForm'), effect: t('commands.textFromFormText'), action: t('commands.saveFirst') })
-      return sure && (await save())
+      const chosen = await confirm.choose({ title: t('commands.textFromForm'), effect: t('commands.textFromFormText'), ...ways })
+      if (chosen === 'other') discardForm()
+      return chosen === 'other' || (chosen === 'action' && (await save()))
     }
-    const text = texts.of(file.key)
-    if (!text.dirty) return true
-    const sure = await confirm.ask({ title: t('commands.textLeave'), effect: t('commands.textLeaveText'), action: t('commands.saveFirst') })
-    if (!sure) return false
-    const end = await act(t('commands.could.save', { config: config() }), text.save)
-    if (end === 'saved') await file.look()
-    return end === 'saved' || end === 'nothing'
+    if (!texts.dirty(file.key)) return true
+    const chosen = await confirm.choose({ title: t('commands.textLeave'), effect: t('commands.textLeaveText'), ...ways })
+    if (chosen === 'other') discardText()
+    return chosen === 'other' || (chosen === 'action' && (await saveText()))
   }
-  return { busy, save, start, startSaved, stop, reset, remove, toView }
+  function discardForm(): void {
+    const before = file.tree
+    file.discard()
+    toasts.undoable(t('commands.discarded'), () => file.edit(before))
+  }
+  function discardText(): void {
+    const text = texts.of(file.key)
+    const before = text.mine
+    text.discard()
+    toasts.undoable(t('commands.discarded'), () => text.type(before))
+  }
+  return { busy, save, saveText, start, startSaved, stop, reset, remove, toView }
 }

@@ -11,22 +11,29 @@ export interface Question {
   /** On the button. */
   action: string
   danger?: boolean
+  /** A second way on, beside the first. */
+  other?: string
 }
+
+/** What was chosen: the action, the other way, or neither. */
+export type Answer = 'action' | 'other' | null
 
 export const useConfirm = defineStore('confirm', () => {
   const question = ref<Question | null>(null)
-  let answer: ((yes: boolean) => void) | undefined
+  let answer: ((chosen: Answer) => void) | undefined
 
-  /** Resolves with what the person chose. A second question answers the first with no. */
-  function ask(asked: Question): Promise<boolean> {
-    answer?.(false)
+  /** Resolves with what the person chose. A second question answers the first with neither. */
+  function choose(asked: Question): Promise<Answer> {
+    answer?.(null)
     question.value = asked
     return new Promise((resolve) => (answer = resolve))
   }
-  function settle(yes: boolean): void {
+  /** The same where there is one way on. */
+  const ask = async (asked: Question): Promise<boolean> => (await choose(asked)) === 'action'
+  function settle(chosen: Answer): void {
     question.value = null
-    answer?.(yes)
+    answer?.(chosen)
     answer = undefined
   }
-  return { question, ask, settle }
+  return { question, ask, choose, settle }
 })

@@ -1,6 +1,6 @@
 // One command file as text. What is typed is checked by the daemon's own parser.
 import { defineStore } from 'pinia'
-import { effectScope, proxyRefs, shallowRef, watch } from 'vue'
+import { effectScope, proxyRefs, shallowReactive, shallowRef, watch } from 'vue'
 import * as commands from '@/domain/commands'
 import { mergeTexts } from '@/domain/compare'
 import { keyOf, type ConfigKey } from '@/domain/scheduler'
@@ -57,6 +57,7 @@ function makeText(key: ConfigKey) {
   let timer: ReturnType<typeof setTimeout> | undefined
   let current: AbortController | undefined
   async function check(): Promise<void> {
+    clearTimeout(timer)
     current?.abort()
     const own = (current = new AbortController())
     try {
@@ -97,7 +98,7 @@ function makeText(key: ConfigKey) {
 export type FileText = ReturnType<typeof makeText>
 
 export const useFileTexts = defineStore('fileTexts', () => {
-  const open = new Map<string, FileText>()
+  const open = shallowReactive(new Map<string, FileText>())
   function of(key: ConfigKey): FileText {
     const name = keyOf(key)
     const text = open.get(name) ?? effectScope(true).run(() => makeText(key))!
@@ -106,5 +107,7 @@ export const useFileTexts = defineStore('fileTexts', () => {
   }
   /** Those with changes that are not saved. */
   const unsaved = () => [...open.values()].filter(({ dirty }) => dirty)
-  return { of, unsaved }
+  /** Whether this one has. */
+  const dirty = (key: ConfigKey): boolean => open.get(keyOf(key))?.dirty ?? false
+  return { of, unsaved, dirty }
 })

@@ -24,8 +24,8 @@ export const PAGE = 100
 export const isOver = (status: Status): boolean => status !== 'queued' && status !== 'running'
 
 /** Newest first. */
-export function readTasks(wanted: Wanted, cursor?: string, signal?: AbortSignal): Promise<Page> {
-  const query = { ...wanted, limit: PAGE, cursor }
+export function readTasks(wanted: Wanted, cursor?: string, signal?: AbortSignal, limit = PAGE): Promise<Page> {
+  const query = { ...wanted, limit, cursor }
   return bodyOf(api.GET('/api/tasks', { params: { query }, signal }))
 }
 
