@@ -15,6 +15,10 @@ interface Violation {
 /** Fails with every violation, and where it is. */
 export async function clean(page: Page, where: string): Promise<void> {
   await page.evaluate(source)
+  // A colour on its way from one theme to the other is neither; what turns without an end stays.
+  await page.evaluate(() => {
+    for (const one of document.getAnimations()) if (one.effect?.getComputedTiming().endTime !== Infinity) one.finish()
+  })
   const violations = await page.evaluate(async () => {
     const { axe } = window as unknown as { axe: { run(context: Document, options: object): Promise<{ violations: Violation[] }> } }
     return (await axe.run(document, { resultTypes: ['violations'] })).violations

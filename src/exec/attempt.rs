@@ -1,7 +1,7 @@
 //! The files of an attempt's folder: what was to run, what was started, how it ended.
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, Read, Seek, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -52,7 +52,7 @@ pub fn read_exit(folder: &Path) -> Result<Option<ExitRecord>, ExecError> {
 
 /// Tells the attempt's log how much GPU memory was seen in use at most; call it when the peak has risen.
 pub fn tell_peak(folder: &Path, peak: Bytes) -> Result<(), ExecError> {
-    replace(folder, PEAK_FILE, peak.0.to_string().as_bytes(), false).map_err(ExecError::io(
+    replace(folder, PEAK_FILE, peak.0.to_string().as_bytes()).map_err(ExecError::io(
         "write",
         "peak memory",
         folder.join(PEAK_FILE),
@@ -99,18 +99,67 @@ pub(crate) fn write_start(folder: &Path, record: &StartRecord) -> Result<(), Exe
         .map_err(ExecError::io("write", "start record", folder.join(START_FILE)))
 }
 
-/// Writes `exit.json`; when this returns, it is durable.
-pub(crate) fn write_exit(folder: &Path, record: &ExitRecord) -> Result<(), ExecError> {
-    replace(folder, EXIT_FILE, &to_bytes(record), true).map_err(ExecError::io(
-        "write",
-        "exit record",
-        folder.join(EXIT_FILE),
-    ))
+/// Room on the disk for the exit record, taken while the command runs. So what fills the disk meanwhile cannot keep the
+/// record from being written, and at the end, when the next task waits, nothing has to be allocated. It is a file of
+/// spaces, which JSON allows after a record.
+#[derive(Debug)]
+pub(crate) struct Room {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Room {
+    /// Of a record: a few hundred bytes and a message; one that is longer does without.
+    const BYTES: usize = 4096;
+
+    pub(crate) fn take(folder: &Path) -> io::Result<Room> {
+        let (path, mut file) = create_temporary(folder, EXIT_FILE)?;
+        let written = file.write_all(&[b' '; Room::BYTES]).and_then(|()| file.sync_all());
+        let room = Room { path, file: Some(file) };
+        written.map(|()| room)
+    }
+
+    /// Its file, from the start, if so much fits.
+    fn open(mut self, bytes: usize) -> Option<(PathBuf, File)> {
+        let mut file = self.file.take_if(|_| bytes <= Room::BYTES)?;
+        file.rewind().ok()?;
+        Some((std::mem::take(&mut self.path), file))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            // What stays behind has a name that nobody reads.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Writes `exit.json`, in the room that was taken for it, if any; when this returns, it is durable.
+pub(crate) fn write_exit(folder: &Path, record: &ExitRecord, room: Option<Room>) -> Result<(), ExecError> {
+    let bytes = to_bytes(record);
+    let write = || {
+        let (temporary, mut file) = match room.and_then(|room| room.open(bytes.len())) {
+            Some(taken) => taken,
+            None => create_temporary(folder, EXIT_FILE)?,
+        };
+        in_place_of(folder, EXIT_FILE, &temporary, || {
+            fault::step_at("exit-write")?;
+            file.write_all(&bytes)?;
+            file.sync_data()?;
+            fault::point("exit-written");
+            Ok(())
+        })?;
+        fault::point("exit-renamed");
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(ExecError::io("write", "exit record", folder.join(EXIT_FILE)))
 }
 
 /// Writes `ended.json`, not synced.
 pub(crate) fn write_end_note(folder: &Path, note: &EndNote) -> Result<(), ExecError> {
-    replace(folder, END_FILE, &to_bytes(note), false).map_err(ExecError::io("write", "end note", folder.join(END_FILE)))
+    put(folder, END_FILE, &to_bytes(note)).map_err(ExecError::io("write", "end note", folder.join(END_FILE)))
 }
 
 /// Reads `ended.json`; one that is torn is as good as none.
@@ -155,33 +204,22 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
         .open(folder.join(name))
     {
         Ok(mut file) => file.write_all(bytes),
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => replace(folder, name, bytes, false),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => replace(folder, name, bytes),
         Err(e) => Err(e),
     }
 }
 
-/// Puts a whole file in the place of what is there, in one step; `durable`: it is on disk when this returns.
-fn replace(folder: &Path, name: &str, bytes: &[u8], durable: bool) -> io::Result<()> {
+/// Puts a whole file in the place of what is there, in one step. Not synced.
+fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let (temporary, mut file) = create_temporary(folder, name)?;
-    let done = (|| {
-        if durable {
-            fault::step_at("exit-write")?;
-        }
-        file.write_all(bytes)?;
-        if durable {
-            file.sync_all()?;
-            fault::point("exit-written");
-        }
-        fs::rename(&temporary, folder.join(name))?;
-        if durable {
-            fault::point("exit-renamed");
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(())
-    })();
+    in_place_of(folder, name, &temporary, || file.write_all(bytes))
+}
+
+/// Renames a temporary file once it is filled; where that fails, it goes.
+fn in_place_of(folder: &Path, name: &str, temporary: &Path, fill: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    let done = fill().and_then(|()| fs::rename(temporary, folder.join(name)));
     if done.is_err() {
-        // It may have been renamed already; then there is nothing to remove.
-        let _ = fs::remove_file(&temporary);
+        let _ = fs::remove_file(temporary);
     }
     done
 }

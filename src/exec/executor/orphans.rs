@@ -475,7 +475,7 @@ impl Orphans {
             left_over,
             recorded_by: "scheduler",
         });
-        if let Err(e) = attempt::write_exit(&self.folder, &record) {
+        if let Err(e) = attempt::write_exit(&self.folder, &record, None) {
             tracing::error!(uni_id = %self.uni_id, error = %e, "its GPUs are kept until its exit record can be written");
             self.due = now.mono.plus_millis(self.delay);
             self.delay = (self.delay * 2).min(10_000);

@@ -19,7 +19,7 @@ use super::{
     terminal::Terminal,
 };
 use crate::{
-    attempt::{self, EndNote},
+    attempt::{self, EndNote, Room},
     cgroup::Cgroup,
     clock, identity,
     lease::{LEASE_BYTE, Mark, Trace, append_mark},
@@ -32,6 +32,8 @@ use gpuyard_fault as fault;
 const LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// Between two tries to write the exit record, the shortest and the longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+/// Room for the exit record is taken from a command that has run so long; a shorter one is not worth a sync.
+const TAKE_ROOM_AFTER: Duration = Duration::from_millis(20);
 /// A time so far off that nothing waits for it; the sum with any moment is still one.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
@@ -51,6 +53,7 @@ pub(super) struct Runner<'a> {
     terminal: Option<Terminal>,
     started: Started,
     usage: Usage,
+    room: Option<Room>,
     /// A stop was asked for while a command was to run or ran.
     stopped: bool,
     timed_out: bool,
@@ -94,6 +97,7 @@ impl<'a> Runner<'a> {
             terminal,
             started,
             usage: Usage::default(),
+            room: None,
             stopped: false,
             timed_out: false,
             time_out_at,
@@ -122,7 +126,7 @@ impl<'a> Runner<'a> {
         let mut pause = RETRY.0;
         // A full disk: the GPUs stay ours until there is room for the record. Nothing else is lost by waiting. There is
         // nothing left to kill, so that the pause is the only deadline.
-        while attempt::write_exit(&self.folder, &record).is_err() {
+        while attempt::write_exit(&self.folder, &record, self.room.take()).is_err() {
             self.orders.wait(Some(Instant::now() + pause));
             self.orders.stop_requested();
             pause = (pause * 2).min(RETRY.1);
@@ -310,6 +314,7 @@ impl<'a> Runner<'a> {
 
     /// Waits for a command's end; minds the time, and stops it when told to.
     fn wait_for(&mut self, pid: i32, index: u32) -> Status {
+        let mut take_room_at = self.room.is_none().then(|| Instant::now() + TAKE_ROOM_AFTER);
         loop {
             if let Some(status) = sys::peek(pid) {
                 self.note_end(self.outcome(status), index);
@@ -328,8 +333,12 @@ impl<'a> Runner<'a> {
                 self.ask_group(pid, now);
             }
             self.kill_when_due(now);
+            if take_room_at.take_if(|at| *at <= now).is_some() {
+                // Without it, the record finds its own.
+                self.room = Room::take(&self.folder).ok();
+            }
             let next = if self.timed_out { None } else { self.time_out_at };
-            let deadline = next.into_iter().chain(self.kill_at).min();
+            let deadline = next.into_iter().chain(self.kill_at).chain(take_room_at).min();
             self.wait(deadline);
         }
     }

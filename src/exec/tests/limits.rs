@@ -1,7 +1,12 @@
 //! Time, memory and disk that run out.
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::Write,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
 
-use gpuyard_core::model::{Outcome, Seconds};
+use gpuyard_core::model::{Outcome, Seconds, UniId};
 use gpuyard_exec::attempt;
 
 use crate::yard::{Yard, code, python, wait_until};
@@ -72,10 +77,9 @@ fn out_of_memory_is_said_as_such_and_the_runner_lives() {
     assert!(String::from_utf8(yard.log(&below.0)).unwrap().contains("out of memory"));
 }
 
-/// Fault D1 (P4, P6).
-#[test]
-fn a_full_disk_keeps_the_gpus_until_the_record_can_be_written() {
-    let mut yard = Yard::new();
+/// An attempt on a small disk of its own, which is full when its command ends: after the runner has taken room for the
+/// exit record, or from its start, so that it finds none. `None` where no disk can be mounted.
+fn on_a_full_disk(yard: &mut Yard, room: bool) -> Option<(UniId, PathBuf)> {
     let mut spec = yard.spec(&["sleep 100 & until [[ -e go ]]; do read -t 0.05 < <(:); done; exit 6"]);
     // What is left behind is killed at once, and that moment is over while the record waits.
     spec.stop_grace = Seconds(0.0);
@@ -83,19 +87,56 @@ fn a_full_disk_keeps_the_gpus_until_the_record_can_be_written() {
     fs::create_dir_all(&disk).unwrap();
     if !mount_small_disk(&disk) {
         eprintln!("SKIPPED: no tmpfs can be mounted");
-        return;
+        return None;
     }
     spec.log_path = yard.file("elsewhere.log");
-    let id = yard.launch(&spec);
-    let runner = yard.started(&id).runner.pid;
     let filler = disk.join("filler");
-    let filled = std::process::Command::new("dd")
-        .args(["if=/dev/zero", "bs=4k"])
-        .arg(format!("of={}", filler.display()))
-        .stderr(std::process::Stdio::null())
-        .status();
-    assert!(!filled.unwrap().success(), "the disk is not full");
+    if room {
+        yard.launch(&spec);
+        let is_room = |entry: fs::DirEntry| {
+            entry.file_name().as_bytes().starts_with(b".exit.json.") && entry.metadata().is_ok_and(|m| m.len() == 4096)
+        };
+        wait_until("room for its exit record", || {
+            fs::read_dir(&disk).unwrap().any(|entry| is_room(entry.unwrap()))
+        });
+        let mut file = fs::File::create(filler).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+    } else {
+        // What is left is a page for attempt.json, and one for start.json.
+        fs::write(filler, vec![0; SMALL_DISK - 2 * 4096]).unwrap();
+        yard.launch(&spec);
+        yard.started(&spec.uni_id);
+    }
+    assert!(fs::write(disk.join("more"), [0; 4096]).is_err(), "the disk is not full");
     fs::write(yard.file("go"), "").unwrap();
+    Some((spec.uni_id, disk))
+}
+
+fn unmount(disk: &Path) {
+    let done = std::process::Command::new("umount").arg("-l").arg(disk).status();
+    assert!(done.unwrap().success());
+}
+
+/// Fault D1 (P4, P6).
+#[test]
+fn a_full_disk_has_room_for_the_record_that_was_taken_before() {
+    let mut yard = Yard::new();
+    let Some((id, disk)) = on_a_full_disk(&mut yard, true) else {
+        return;
+    };
+    assert_eq!(code(&yard.ended(&id)), 6);
+    assert_eq!(code(&attempt::read_exit(&disk).unwrap().unwrap()), 6);
+    unmount(&disk);
+}
+
+/// Fault D1 (P4, P6).
+#[test]
+fn a_full_disk_keeps_the_gpus_until_the_record_can_be_written() {
+    let mut yard = Yard::new();
+    let Some((id, disk)) = on_a_full_disk(&mut yard, false) else {
+        return;
+    };
+    let runner = yard.started(&id).runner.pid;
     let log = || fs::read_to_string(yard.file("elsewhere.log")).unwrap();
     wait_until("its footer", || log().contains("exit code: 6"));
     assert!(yard.has_lease(&id), "the GPUs were given back without a record");
@@ -111,22 +152,17 @@ fn a_full_disk_keeps_the_gpus_until_the_record_can_be_written() {
     };
     let before = slept();
     wait_until("it sleeps between its tries", || slept() >= before + 3);
-    fs::remove_file(filler).unwrap();
+    fs::remove_file(disk.join("filler")).unwrap();
     assert_eq!(code(&yard.ended(&id)), 6);
-    assert!(
-        std::process::Command::new("umount")
-            .arg("-l")
-            .arg(&disk)
-            .status()
-            .unwrap()
-            .success()
-    );
+    unmount(&disk);
 }
 
-/// A disk of 256 KiB; `false` where we may not mount one.
+const SMALL_DISK: usize = 256 << 10;
+
+/// A disk of [`SMALL_DISK`]; `false` where we may not mount one.
 fn mount_small_disk(at: &Path) -> bool {
     let mount = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=256k,nr_inodes=64", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", &format!("size={SMALL_DISK},nr_inodes=64"), "tmpfs"])
         .arg(at)
         .stderr(std::process::Stdio::null())
         .status();
