@@ -21,6 +21,9 @@ pub const EXIT_FILE: &str = "exit.json";
 /// The most GPU memory seen so far, bytes in digits; written by the scheduler, read for the log's footer.
 pub const PEAK_FILE: &str = "gpu_peak";
 
+/// Where the exit record is written to, see [`Room`].
+const ROOM_FILE: &str = ".exit.json.room";
+
 /// How the last command ended ([`EndNote`]); written by the runner before it reaps it, so that its being killed before the
 /// exit record stands does not lose the exit code.
 pub(crate) const END_FILE: &str = "ended.json";
@@ -45,9 +48,11 @@ pub fn read_start(folder: &Path) -> Result<Option<StartRecord>, ExecError> {
     read(&folder.join(START_FILE), "start record")
 }
 
-/// Reads `exit.json`; `Ok(None)` when there is none.
+/// Reads `exit.json`; `Ok(None)` when there is none. After a power cut, it may have the name of its room still.
 pub fn read_exit(folder: &Path) -> Result<Option<ExitRecord>, ExecError> {
-    read(&folder.join(EXIT_FILE), "exit record")
+    let record = read(&folder.join(EXIT_FILE), "exit record")?;
+    // Blank, or cut off in the middle of being written, it is as good as none.
+    Ok(record.or_else(|| read(&folder.join(ROOM_FILE), "exit record").ok().flatten()))
 }
 
 /// Tells the attempt's log how much GPU memory was seen in use at most; call it when the peak has risen.
@@ -99,13 +104,12 @@ pub(crate) fn write_start(folder: &Path, record: &StartRecord) -> Result<(), Exe
         .map_err(ExecError::io("write", "start record", folder.join(START_FILE)))
 }
 
-/// Room on the disk for the exit record, taken while the command runs. So what fills the disk meanwhile cannot keep the
-/// record from being written, and at the end, when the next task waits, nothing has to be allocated. It is a file of
-/// spaces, which JSON allows after a record.
+/// Room on the disk for the exit record, taken and synced while the command runs: a file of spaces, which JSON allows
+/// after a record. What fills the disk meanwhile cannot keep the record from being written, and at the end, while the next
+/// task waits, one sync makes it durable: the file's name is on the disk already, and [`read_exit`] knows it.
 #[derive(Debug)]
 pub(crate) struct Room {
-    path: PathBuf,
-    file: Option<File>,
+    file: File,
 }
 
 impl Room {
@@ -113,41 +117,44 @@ impl Room {
     const BYTES: usize = 4096;
 
     pub(crate) fn take(folder: &Path) -> io::Result<Room> {
-        let (path, mut file) = create_temporary(folder, EXIT_FILE)?;
-        let written = file.write_all(&[b' '; Room::BYTES]).and_then(|()| file.sync_all());
-        let room = Room { path, file: Some(file) };
-        written.map(|()| room)
+        let mut options = OpenOptions::new();
+        // What a runner before us left blank is ours.
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.custom_flags(libc::O_NONBLOCK).open(folder.join(ROOM_FILE))?;
+        file.write_all(&[b' '; Room::BYTES])?;
+        file.sync_all()?;
+        File::open(folder)?.sync_all()?;
+        Ok(Room { file })
     }
 
-    /// Its file, from the start, if so much fits.
-    fn open(mut self, bytes: usize) -> Option<(PathBuf, File)> {
-        let mut file = self.file.take_if(|_| bytes <= Room::BYTES)?;
-        file.rewind().ok()?;
-        Some((std::mem::take(&mut self.path), file))
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        if !self.path.as_os_str().is_empty() {
-            // What stays behind has a name that nobody reads.
-            let _ = fs::remove_file(&self.path);
-        }
+    /// `false`: it does not fit, or cannot be written here.
+    fn fill(mut self, folder: &Path, record: &[u8]) -> bool {
+        let mut write = || {
+            self.file.rewind()?;
+            fault::step_at("exit-write")?;
+            self.file.write_all(record)?;
+            self.file.sync_data()?;
+            fault::point("exit-written");
+            fs::rename(folder.join(ROOM_FILE), folder.join(EXIT_FILE))?;
+            fault::point("exit-renamed");
+            io::Result::Ok(())
+        };
+        record.len() <= Room::BYTES && write().is_ok()
     }
 }
 
 /// Writes `exit.json`, in the room that was taken for it, if any; when this returns, it is durable.
 pub(crate) fn write_exit(folder: &Path, record: &ExitRecord, room: Option<Room>) -> Result<(), ExecError> {
     let bytes = to_bytes(record);
+    if room.is_some_and(|room| room.fill(folder, &bytes)) {
+        return Ok(());
+    }
     let write = || {
-        let (temporary, mut file) = match room.and_then(|room| room.open(bytes.len())) {
-            Some(taken) => taken,
-            None => create_temporary(folder, EXIT_FILE)?,
-        };
+        let (temporary, mut file) = create_temporary(folder, EXIT_FILE)?;
         in_place_of(folder, EXIT_FILE, &temporary, || {
             fault::step_at("exit-write")?;
             file.write_all(&bytes)?;
-            file.sync_data()?;
+            file.sync_all()?;
             fault::point("exit-written");
             Ok(())
         })?;
@@ -236,5 +243,45 @@ fn create_temporary(folder: &Path, name: &str) -> io::Result<(PathBuf, File)> {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists && number < 1000 => number += 1,
             Err(e) => return Err(e),
         }
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    const RECORD: &str = r#"{"version":1,"uni_id":"01","outcome":{"kind":"exited","code":3},"command_index":0,
+        "started_at":"2026-01-01T00:00:00Z","finished_at":"2026-01-01T00:00:01Z","duration":1.0,"user_cpu":null,
+        "system_cpu":null,"peak_rss":null,"left_over":0,"recorded_by":"runner"}"#;
+
+    #[test]
+    fn a_record_in_its_room_counts_once_it_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let room = Room::take(dir.path()).unwrap();
+        assert_eq!(read_exit(dir.path()).unwrap(), None);
+        // As after a power cut: written or half so, and not renamed.
+        fs::write(dir.path().join(ROOM_FILE), &RECORD[..60]).unwrap();
+        assert_eq!(read_exit(dir.path()).unwrap(), None);
+        fs::write(dir.path().join(ROOM_FILE), RECORD).unwrap();
+        let record = read_exit(dir.path()).unwrap().unwrap();
+        assert_eq!(record.outcome, Outcome::Exited { code: 3 });
+
+        drop(room);
+        let room = Room::take(dir.path()).unwrap();
+        write_exit(dir.path(), &record, Some(room)).unwrap();
+        assert!(!dir.path().join(ROOM_FILE).exists());
+        assert_eq!(read_exit(dir.path()).unwrap().unwrap(), record);
+    }
+
+    #[test]
+    fn a_record_too_long_for_its_room_finds_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut record: ExitRecord = serde_json::from_str(RECORD).unwrap();
+        record.outcome = Outcome::NotStarted {
+            message: "x".repeat(Room::BYTES),
+        };
+        let room = Room::take(dir.path()).unwrap();
+        write_exit(dir.path(), &record, Some(room)).unwrap();
+        assert_eq!(read_exit(dir.path()).unwrap().unwrap(), record);
     }
 }

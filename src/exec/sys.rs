@@ -261,12 +261,24 @@ pub(crate) unsafe fn fork_into(cgroup: Option<BorrowedFd<'_>>) -> io::Result<For
     }
 }
 
-/// Every signal back to what a fresh process has, for the child of a fork.
-pub(crate) fn reset_signals() {
+/// What is ignored becomes default: `execve` resets handlers by itself, and passes on what is ignored.
+pub(crate) fn ignore_no_signal() {
     for signal in 1..=64 {
-        // SAFETY: a default disposition refers to no code of ours. KILL, STOP and libc's own signals give EINVAL.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        let mut now = MaybeUninit::<libc::sigaction>::uninit();
+        // SAFETY: sigaction fills `now` where it answers 0, and a default disposition refers to no code of ours. KILL, STOP
+        // and libc's own signals give EINVAL.
+        unsafe {
+            if libc::sigaction(signal, ptr::null(), now.as_mut_ptr()) == 0
+                && now.assume_init().sa_sigaction == libc::SIG_IGN
+            {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+        }
     }
+}
+
+/// Lets all signals in, for the child of a fork.
+pub(crate) fn unblock_signals() {
     let mut none = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigemptyset initialises the set that sigprocmask then reads.
     unsafe {

@@ -98,7 +98,7 @@ unsafe fn become_command(
         // Else the socket would stay open on our side when the runner dies.
         libc::close(ours.as_raw_fd());
         libc::setsid();
-        sys::reset_signals();
+        sys::unblock_signals();
         if libc::read(socket, go.as_mut_ptr().cast(), 1) != 1 {
             libc::_exit(127);
         }

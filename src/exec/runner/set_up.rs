@@ -33,6 +33,8 @@ pub(super) fn listen() -> Result<Orders, ExecError> {
     SigSet::all()
         .thread_block()
         .map_err(ExecError::system("block signals"))?;
+    // Of what commands inherit. A broken pipe, which the language's runtime has us ignore, is blocked as all are.
+    sys::ignore_no_signal();
     // SAFETY: this is called first thing in main (see `runner::main`): nobody uses a descriptor above 2 yet.
     unsafe { sys::close_from(3) };
     let channel = duplicate_input()?;

@@ -2,7 +2,6 @@
 use std::{
     fs,
     io::Write,
-    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -94,7 +93,7 @@ fn on_a_full_disk(yard: &mut Yard, room: bool) -> Option<(UniId, PathBuf)> {
     if room {
         yard.launch(&spec);
         let is_room = |entry: fs::DirEntry| {
-            entry.file_name().as_bytes().starts_with(b".exit.json.") && entry.metadata().is_ok_and(|m| m.len() == 4096)
+            entry.file_name() == ".exit.json.room" && entry.metadata().is_ok_and(|m| m.len() == 4096)
         };
         wait_until("room for its exit record", || {
             fs::read_dir(&disk).unwrap().any(|entry| is_room(entry.unwrap()))
