@@ -37,6 +37,7 @@ mod log_tests;
 mod logs;
 mod metrics;
 mod preview;
+mod reorder;
 mod router;
 #[cfg(test)]
 mod router_tests;

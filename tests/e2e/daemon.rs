@@ -174,6 +174,96 @@ fn tasks_are_led_one_by_one_over_http() {
     assert_eq!(runs["runs"].as_array().map(Vec::len), Some(1), "{runs:#}");
 }
 
+/// A task that waits is moved in its queue, in the file, with its comment and its id; one that failed is tried again; what
+/// makes no sense is refused in words.
+#[test]
+fn tasks_are_moved_and_tried_again_over_http() {
+    let yard = Yard::new("2x24GiB");
+    yard.rules(&[("on_failure", "continue")]);
+    let blocks = [
+        task(1, "fail x 1"),
+        task(1, "hold a"),
+        task(1, "run b"),
+        task(1, "run c"),
+        task(1, "hold d"),
+        task(2, "hold e"),
+    ];
+    let text = Yard::text(SINGLE, &blocks);
+    let file = yard.command_file(SINGLE);
+    fs::write(
+        &file,
+        text.replace(
+            "1\nbash {work_dir}/task.sh hold d",
+            "# the best one\n1 #first queue\nbash {work_dir}/task.sh hold d",
+        ),
+    )
+    .unwrap();
+    let daemon = yard.serve();
+    daemon.begin(SINGLE);
+    yard.started("a");
+    let ids: Vec<String> = (0..5)
+        .map(|place| yard.task(SINGLE, 1, place)["task_id"].as_str().unwrap().to_owned())
+        .collect();
+    let tell = |id: &str, action: &str, body: Value| {
+        let answer = daemon.post(&format!("/api/scheduler/tasks/{id}/{action}"), &body);
+        (
+            answer.status,
+            answer.body["code"].as_str().unwrap_or_default().to_owned(),
+        )
+    };
+    assert_eq!(tell(&ids[4], "move", json!({"to": 2})).0, 200);
+    let run = yard.wait_run(SINGLE, "the scheduler follows", |run| {
+        run["queues"]["1"]["processes"][2]["task_id"] == json!(ids[4])
+    });
+    let order: Vec<&str> = (0..5)
+        .map(|place| run["queues"]["1"]["processes"][place]["task_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        order,
+        [&ids[0], &ids[1], &ids[4], &ids[2], &ids[3]],
+        "each keeps its id"
+    );
+    let now = fs::read_to_string(&file).unwrap();
+    let at = |what: &str| now.find(what).unwrap_or_else(|| panic!("{what}: {now}"));
+    assert!(
+        at("# the best one") < at("1 #first queue") && at("hold d") < at("run b"),
+        "{now}"
+    );
+    for (id, action, body, status, code) in [
+        (&ids[4], "move", json!({"to": 1}), 422, "invalid"),
+        (&ids[4], "move", json!({"to": 5}), 422, "invalid"),
+        (&ids[4], "move", json!({}), 422, "invalid"),
+        (&ids[4], "move", json!({"to": -1}), 422, "invalid"),
+        (&ids[4], "skip", json!({"to": 2}), 422, "invalid"),
+        (&ids[1], "move", json!({"to": 3}), 409, "refused"),
+        (&ids[1], "retry", json!({}), 409, "refused"),
+        (&ids[3], "stop", json!({}), 409, "refused"),
+        (&"ffffffff-9".to_owned(), "move", json!({"to": 2}), 404, "no_such_task"),
+        (&ids[4], "paint", json!({}), 404, "no_such_action"),
+    ] {
+        assert_eq!(tell(id, action, body), (status, code.to_owned()), "{id} {action}");
+    }
+    assert_eq!(tell(&ids[4], "move", json!({"to": 2})).0, 200, "where it is, it stays");
+    assert_eq!(fs::read_to_string(&file).unwrap(), now);
+    // What failed runs again while its queue goes on.
+    assert_eq!(yard.task(SINGLE, 1, 0)["state"], "failed");
+    assert_eq!(tell(&ids[0], "retry", json!({})).0, 200);
+    yard.go("a");
+    yard.started("d");
+    yard.go("d");
+    yard.go("e");
+    let run = yard.wait_run(SINGLE, "it comes to its end", |run| run["state"] == "completed");
+    assert_eq!(run["queues"]["1"]["processes"][0]["state"], "completed");
+    assert_eq!(["x", "a", "b", "c", "d"].map(|name| yard.starts(name)), [2, 1, 1, 1, 1]);
+    let begun = |place: usize| {
+        run["queues"]["1"]["processes"][place]["started_at"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert!(begun(2) < begun(3) && begun(3) < begun(4), "{run:#}");
+}
+
 /// With `auto_resume: false` a scheduler that died stays dead, and its run is shown as interrupted.
 #[test]
 fn a_dead_scheduler_is_left_alone_when_the_rules_say_so() {

@@ -130,6 +130,14 @@ pub struct RunDeleted {
     pub message: String,
 }
 
+/// Body of an action on one task; only `move` needs one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaskRequest {
+    /// With `move`: its new place in its queue, from 0.
+    pub to: Option<u32>,
+}
+
 /// Answer of an action on one task: the change is on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskAnswer {

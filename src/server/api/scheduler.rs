@@ -12,7 +12,7 @@ use gpuyard_core::{
     queue::Run,
     wire::{
         ControlRequest, ControlResponse, RunDeleted, RunningSchedulers, Runs, SchedulerState, SchedulerStates,
-        StartAnswer, StartRequest, StopAnswer, StopRequest, TaskAnswer,
+        StartAnswer, StartRequest, StopAnswer, StopRequest, TaskAnswer, TaskRequest,
     },
 };
 use gpuyard_exec::{control, identity, place::Holder};
@@ -24,7 +24,9 @@ use crate::{
     app::App,
     error::ApiError,
     extract::{Ask, Body, Config},
-    held, limits, runs,
+    held, limits,
+    reorder::reorder,
+    runs,
     supervise::{How, Launched, News, NotUp, death, launch},
 };
 
@@ -378,13 +380,15 @@ async fn delete_run(
     app.blocking(delete).await
 }
 
-/// Runs a task again, passes over it, or ends it.
+/// Runs a task again, passes over it, ends it, or moves it in its queue. A move changes the command file, which its scheduler
+/// follows; comments go with their block.
 #[utoipa::path(
     post, path = "/api/scheduler/tasks/{task_id}/{action}",
     params(
         ("task_id" = String, Path, description = "The task."),
-        ("action" = String, Path, description = "`retry`, `skip` or `stop`."),
+        ("action" = String, Path, description = "`retry`, `skip`, `stop` or `move`."),
     ),
+    request_body = Option<TaskRequest>,
     responses(
         (status = 200, body = TaskAnswer),
         (status = 409, description = "Its scheduler does not run, or refuses."),
@@ -394,9 +398,40 @@ async fn task(
     State(app): State<Arc<App>>,
     Extension(lang): Extension<Lang>,
     Path((task_id, action)): Path<(String, String)>,
+    Body(TaskRequest { to }): Body<TaskRequest>,
 ) -> Result<Json<TaskAnswer>, ApiError> {
     let task_id = TaskId(task_id);
+    if to.is_some() && action != "move" {
+        return Err(ApiError::field(
+            "to",
+            "unknown_key",
+            "goes with `move` only",
+            "仅用于 `move`",
+        ));
+    }
     let (request, en, zh) = match action.as_str() {
+        "move" => {
+            let to = to.ok_or_else(|| {
+                ApiError::field(
+                    "to",
+                    "required",
+                    "its new place in its queue, from 0",
+                    "任务在队列中的新位置，从 0 开始",
+                )
+            })?;
+            return app
+                .blocking(move |app| {
+                    app.runs.refresh()?;
+                    let (key, run_id) = app.runs.run_of_task(&task_id)?.ok_or_else(no_such_task)?;
+                    app.holder(key)?.ok_or_else(|| not_running(key))?;
+                    reorder(app, key, &run_id, &task_id, to)?;
+                    Ok(Json(TaskAnswer {
+                        success: true,
+                        message: lang.pick("it is moved", "任务已移动").into(),
+                    }))
+                })
+                .await;
+        }
         "retry" => (
             ControlRequest::Retry {
                 task_id: task_id.clone(),
@@ -421,8 +456,8 @@ async fn task(
         _ => {
             return Err(ApiError::not_found(
                 "no_such_action",
-                "the action is `retry`, `skip` or `stop`",
-                "操作应为 `retry`、`skip` 或 `stop`",
+                "the action is `retry`, `skip`, `stop` or `move`",
+                "操作应为 `retry`、`skip`、`stop` 或 `move`",
             ));
         }
     };
@@ -440,6 +475,6 @@ async fn task(
     app.blocking(act).await
 }
 
-fn no_such_task() -> ApiError {
+pub(crate) fn no_such_task() -> ApiError {
     ApiError::not_found("no_such_task", "there is no such task", "没有这个任务")
 }
