@@ -639,7 +639,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Runs a task again, passes over it, or ends it. */
+        /**
+         * Runs a task again, passes over it, ends it, or moves it in its queue. A move changes the command file, which its scheduler
+         *     follows; comments go with their block.
+         */
         post: operations["scheduler_task"];
         delete?: never;
         options?: never;
@@ -3652,6 +3655,14 @@ export interface components {
             /** @description The attempt. */
             uni_id: components["schemas"]["UniId"];
         };
+        /** @description Body of an action on one task; only `move` needs one. */
+        TaskRequest: {
+            /**
+             * Format: uint32
+             * @description With `move`: its new place in its queue, from 0.
+             */
+            to?: number | null;
+        };
         /**
          * @description Where a task stands.
          * @enum {string}
@@ -5557,12 +5568,16 @@ export interface operations {
             path: {
                 /** @description The task. */
                 task_id: string;
-                /** @description `retry`, `skip` or `stop`. */
+                /** @description `retry`, `skip`, `stop` or `move`. */
                 action: string;
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TaskRequest"] | null;
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -5572,6 +5587,7 @@ export interface operations {
                     "application/json": components["schemas"]["TaskAnswer"];
                 };
             };
+            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
@@ -5584,7 +5600,9 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            413: components["responses"]["TooLarge"];
             421: components["responses"]["WrongHost"];
+            422: components["responses"]["Invalid"];
             429: components["responses"]["SlowDown"];
             503: components["responses"]["Unavailable"];
         };
