@@ -11,6 +11,7 @@ pub mod host;
 pub mod identity;
 pub mod kill;
 pub mod lease;
+pub mod memory;
 pub mod place;
 mod proc;
 pub mod program;

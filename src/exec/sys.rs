@@ -216,6 +216,29 @@ pub(crate) fn keep_descriptors_from_children() {
     };
 }
 
+/// Has the allocator give back what is free at the ends of its pieces and in whole pages between.
+pub(crate) fn trim_heap() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes a number, and touches free memory of the allocator only, under its own locks.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Lets go of pages of a mapping of this program's own code. They are read again from the file when they are run; where that
+/// cannot be had, nothing happens.
+pub(crate) fn unmap_pages_of_code(start: usize, end: usize) {
+    // SAFETY: the range is a private mapping of our own program that cannot be written: its pages hold what the file holds,
+    // which is open as long as we run, so whoever runs or reads them sees the same bytes as before.
+    unsafe {
+        libc::madvise(
+            std::ptr::with_exposed_provenance_mut(start),
+            end.saturating_sub(start),
+            libc::MADV_DONTNEED,
+        );
+    }
+}
+
 /// Which side of a fork this is.
 pub(crate) enum Forked {
     /// The new process, and whether it is in the cgroup.

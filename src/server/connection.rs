@@ -10,6 +10,7 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::Request, response::Response};
+use gpuyard_exec::memory;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -39,6 +40,7 @@ pub(crate) async fn serve(listener: TcpListener, door: Door, end: watch::Receive
 
 async fn serve_at_most(room: usize, listener: TcpListener, door: Door, mut end: watch::Receiver<bool>) {
     let crowd = Arc::new(Crowd::new(room));
+    let resting = tokio::spawn(rest_when_alone(crowd.left.subscribe(), memory::let_go));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -58,12 +60,27 @@ async fn serve_at_most(room: usize, listener: TcpListener, door: Door, mut end: 
     }
     // From here on new connections are refused.
     drop(listener);
+    resting.abort();
     let empty = async {
         let mut left = crowd.left.subscribe();
         let _ = left.wait_for(|&count| count == 0).await;
     };
     if tokio::time::timeout(limits::FAREWELL_TIME, empty).await.is_err() {
         tracing::warn!("some requests were not answered before the daemon ended");
+    }
+}
+
+/// Once nobody has been there for a while, also at the start, what was only needed for them is given back.
+async fn rest_when_alone(mut left: watch::Receiver<usize>, let_go: impl Fn()) {
+    while left.wait_for(|&count| count == 0).await.is_ok() {
+        let somebody = async { left.wait_for(|&count| count > 0).await.is_ok() };
+        if tokio::time::timeout(limits::REST, somebody).await.is_ok() {
+            continue;
+        }
+        let_go();
+        if left.wait_for(|&count| count > 0).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -31,6 +31,9 @@ pub(crate) const OTHER_DESCRIPTORS: usize = 40;
 /// Connections that there is room for, however few descriptors there are.
 pub(crate) const FEWEST_CONNECTIONS: usize = 8;
 
+/// With nobody connected for so long, memory is given back. Longer than between two looks of a program that comes every 15 s.
+pub(crate) const REST: Duration = Duration::from_secs(30);
+
 /// For requests in flight to be answered when the daemon ends.
 pub(crate) const FAREWELL_TIME: Duration = Duration::from_secs(10);
 

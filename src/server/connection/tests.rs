@@ -142,3 +142,29 @@ async fn heads_are_bounded() {
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn memory_is_given_back_once_nobody_is_there_for_a_while() {
+    let count = watch::Sender::new(0);
+    let times = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&times);
+    tokio::spawn(rest_when_alone(count.subscribe(), move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+    }));
+    let after = async |pause: Duration| {
+        tokio::time::sleep(pause).await;
+        times.load(Ordering::Relaxed)
+    };
+    let moment = Duration::from_secs(1);
+    assert_eq!(after(limits::REST - moment).await, 0);
+    assert_eq!(after(limits::REST).await, 1, "and once is enough");
+    // Somebody comes, and goes; another one is there before the time is over.
+    for there in [1, 2, 1, 0] {
+        count.send_replace(there);
+        assert_eq!(after(limits::REST - moment).await, 1, "{there}");
+    }
+    count.send_replace(1);
+    assert_eq!(after(limits::REST * 3).await, 1, "not while somebody is there");
+    count.send_replace(0);
+    assert_eq!(after(limits::REST + moment).await, 2);
+}
