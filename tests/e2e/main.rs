@@ -24,6 +24,7 @@ mod samples;
 mod scale;
 mod secrets;
 mod service;
+mod session;
 mod soak;
 mod stop;
 mod yard;
