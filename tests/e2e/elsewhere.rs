@@ -213,3 +213,73 @@ fn schedulers_and_ad_hoc_tasks_are_followed_too() {
     assert_eq!(own.wait(), 0, "{}", own.output());
     assert_eq!(own.output(), said(&yard.ask(&["logs", "single", "0"])));
 }
+
+/// Ad-hoc tasks are made, listed, cancelled, tried again and waited for from afar as in the daemon's folder.
+#[test]
+fn ad_hoc_tasks_are_led_from_afar() {
+    let yard = Yard::new("1x24GiB");
+    let daemon = yard.serve();
+    let far = far(&yard, daemon.port);
+    let work = yard.work.display().to_string();
+    let ask = |words: &[&str]| far(words).output().unwrap();
+    let id = |output: &Output| {
+        assert!(output.status.success(), "{output:?}");
+        said(output).trim().to_owned()
+    };
+    let first = id(&ask(&[
+        "submit",
+        "--work-dir",
+        &work,
+        "--name",
+        "one",
+        "--",
+        "bash task.sh hold a",
+    ]));
+    yard.started("a");
+    let second = id(&ask(&[
+        "submit",
+        "--work-dir",
+        &work,
+        "--tag",
+        "later",
+        "--",
+        "bash task.sh run b",
+    ]));
+    for words in [
+        &["tasks", "--json"][..],
+        &["tasks", "--status", "queued", "--tag", "later", "--json"],
+        &["tasks", "-n", "1", "--json"],
+        &["tasks", "--search", "one", "--json"],
+        &["task", &first, "--json"],
+    ] {
+        wait_until("both say the same", || {
+            let there = ask(words);
+            assert!(there.status.success(), "{words:?}: {there:?}");
+            json_of(&there) == yard.json(words)
+        });
+    }
+    assert!(said(&ask(&["tasks"])).contains("one"));
+    let (mut waits, _) = follower(&yard, &far(&["wait", &first]), "wait");
+    assert_eq!(ask(&["cancel", &second]).status.code(), Some(0));
+    assert_eq!(ask(&["cancel", &second, "999"]).status.code(), Some(4));
+    let third = id(&ask(&["clone", &second]));
+    yard.go_with("a", 6);
+    assert_eq!(waits.wait(), 6, "{}", waits.output());
+    assert_eq!(ask(&["wait", &third]).status.code(), Some(0));
+    assert_eq!(ask(&["retry", &second]).status.code(), Some(0));
+    assert_eq!(ask(&["wait", &second]).status.code(), Some(0));
+    assert_eq!(yard.starts("b"), 2);
+    for (words, code) in [
+        (&["submit", "--work-dir", "here", "--", "true"][..], 2),
+        (&["submit", "--gpus", "9", "--", "true"], 2),
+        (&["attach", &first], 2),
+        (&["task", "999"], 4),
+        (&["wait", "999"], 4),
+        (&["retry", "999"], 4),
+        (&["clone", "999"], 4),
+    ] {
+        let output = ask(words);
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {output:?}");
+        assert!(!output.stderr.is_empty(), "{words:?}");
+    }
+}

@@ -58,8 +58,8 @@ const ZH: &[(&str, &str)] = &[
         "守护进程的地址，写法同浏览器：http://gpu-server:29214",
     ),
     (
-        "A daemon elsewhere (default: the root here, else the one that was logged in to); for all verbs that look, follow, start, stop and edit",
-        "其他机器上的守护进程（默认：此处的目录，否则为已登录的那个）；用于查看、跟随、启动、停止和编辑的各个命令",
+        "A daemon elsewhere (default: the root here, else the one that was logged in to); not for serve, schedule, check and attach",
+        "其他机器上的守护进程（默认：此处的目录，否则为已登录的那个）；serve、schedule、check、attach 除外",
     ),
     (
         "Run the scheduler of one command file, or of the ad-hoc tasks, in the foreground",

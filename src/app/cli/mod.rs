@@ -34,7 +34,7 @@ pub(crate) struct Cli {
     #[arg(long, global = true, env = "GPUYARD_ROOT", value_name = "DIR", hide_env_values = true, value_parser = root_parser())]
     root: Option<PathBuf>,
 
-    /// A daemon elsewhere (default: the root here, else the one that was logged in to); for all verbs that look, follow, start, stop and edit
+    /// A daemon elsewhere (default: the root here, else the one that was logged in to); not for serve, schedule, check and attach
     #[arg(long, global = true, env = "GPUYARD_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) url: Option<String>,
 

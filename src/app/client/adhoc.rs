@@ -1,7 +1,7 @@
 //! `gpuyard submit`, `tasks`, `task`, `cancel`, `retry`, `clone`, `wait`: ad-hoc tasks, with or without a daemon.
 //!
 //! The database is of this host, so it is read and written here; only what needs to know the GPUs asks the daemon, where
-//! one lives, for it has looked at them already.
+//! one lives, for it has looked at them already. At a daemon elsewhere all goes over its API (`adhoc_there`).
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
@@ -11,7 +11,7 @@ use std::{
 use gpuyard_core::{
     formats::adhoc,
     model::{AdhocId, AdhocStatus, Charge, Gpu},
-    wire::{AdhocMade, AdhocTask, NewAdhocTask},
+    wire::{AdhocCancelled, AdhocMade, AdhocTask, NewAdhocTask},
 };
 use gpuyard_exec::{clock, control, place::Place, program, spawn};
 use gpuyard_gpu::GpuReader;
@@ -22,7 +22,12 @@ use gpuyard_store::{
 };
 use serde_json::{Value, json};
 
-use super::{Context, Daemon, adhoc_view, watch::Changes};
+use super::{
+    Context, Daemon,
+    account::{self, Where},
+    adhoc_there, adhoc_view,
+    watch::Changes,
+};
 use crate::{
     cli::{CancelArgs, OneArgs, SubmitArgs, TasksArgs, WaitArgs},
     failure::{Exit, Failure},
@@ -104,12 +109,9 @@ impl Desk {
 
 /// Makes a task, or a sweep, and prints its number.
 pub(crate) fn submit(context: &Context, args: &SubmitArgs, out: &mut dyn Write) -> Result<i32, Failure> {
-    let asked = asked(context, args)?;
-    let root = context.root()?;
-    let host = wiring::host_folder()?;
-    let made = match Daemon::find(context, &root, &host)? {
-        Some(daemon) => daemon.post("/api/tasks", &asked)?,
-        None => make_here(context, asked)?,
+    let made = match Where::find(context)? {
+        Where::There(daemon) => daemon.post("/api/tasks", &asked(context, args, true)?)?,
+        Where::Here(root) => make(context, &root, asked(context, args, false)?)?,
     };
     if args.json {
         output::json(out, &made)?;
@@ -121,12 +123,31 @@ pub(crate) fn submit(context: &Context, args: &SubmitArgs, out: &mut dyn Write) 
     Ok(0)
 }
 
-fn asked(context: &Context, args: &SubmitArgs) -> Result<NewAdhocTask, Failure> {
+/// By the daemon of this root, where one lives: it has looked at the GPUs already.
+fn make(context: &Context, root: &Root, asked: NewAdhocTask) -> Result<AdhocMade, Failure> {
+    let host = wiring::host_folder()?;
+    match Daemon::find(context, root, &host)? {
+        Some(daemon) => daemon.post("/api/tasks", &asked),
+        None => make_here(context, asked),
+    }
+}
+
+fn asked(context: &Context, args: &SubmitArgs, elsewhere: bool) -> Result<NewAdhocTask, Failure> {
     let work_dir = match &args.work_dir {
-        Some(path) => std::path::absolute(path),
-        None => std::env::current_dir(),
+        // This folder is another machine's; there, the rules say where it runs.
+        None if elsewhere => None,
+        Some(path) if elsewhere && path.is_relative() => {
+            return Err(context.unusable(
+                "--work-dir is a folder of the daemon's machine: write it from / on",
+                "--work-dir 是守护进程所在机器上的目录：请写以 / 开头的完整路径",
+            ));
+        }
+        Some(path) => Some(std::path::absolute(path)),
+        None => Some(std::env::current_dir()),
     };
-    let work_dir = work_dir.map_err(|error| Failure::unusable(format_args!("--work-dir: {error}")))?;
+    let work_dir = work_dir
+        .transpose()
+        .map_err(|error| Failure::unusable(format_args!("--work-dir: {error}")))?;
     let pairs = |pairs: &[crate::cli::Pair]| -> BTreeMap<String, String> {
         pairs.iter().map(|pair| (pair.0.clone(), pair.1.clone())).collect()
     };
@@ -141,7 +162,7 @@ fn asked(context: &Context, args: &SubmitArgs) -> Result<NewAdhocTask, Failure> 
         gpu_count: Some(args.gpus),
         memory: args.memory,
         priority: Some(args.priority),
-        work_dir: Some(work_dir.display().to_string()),
+        work_dir: work_dir.map(|path| path.display().to_string()),
         environment: Some(pairs(&args.env)),
         timeout: args.timeout,
         retries: Some(args.retries),
@@ -244,6 +265,9 @@ fn gpus(context: &Context, root: &Root) -> Result<Vec<Gpu>, Failure> {
 
 /// Lists tasks, newest first.
 pub(crate) fn tasks(context: &Context, args: &TasksArgs, out: &mut dyn Write) -> Result<i32, Failure> {
+    if let Some(daemon) = account::chosen(context)? {
+        return adhoc_there::tasks(context, &daemon, args, out);
+    }
     let desk = Desk::open(context)?;
     let filter = Filter {
         statuses: args.status.clone(),
@@ -272,6 +296,9 @@ pub(crate) fn tasks(context: &Context, args: &TasksArgs, out: &mut dyn Write) ->
 
 /// Shows one task.
 pub(crate) fn task(context: &Context, args: &OneArgs, out: &mut dyn Write) -> Result<i32, Failure> {
+    if let Some(daemon) = account::chosen(context)? {
+        return adhoc_there::task(context, &daemon, args, out);
+    }
     let desk = Desk::open(context)?;
     let record = desk.get(context, args.id)?;
     let detail = desk.detail(context, record)?;
@@ -285,7 +312,10 @@ pub(crate) fn task(context: &Context, args: &OneArgs, out: &mut dyn Write) -> Re
 
 /// Cancels tasks.
 pub(crate) fn cancel(context: &Context, args: &CancelArgs, out: &mut dyn Write) -> Result<i32, Failure> {
-    let (desk, lang) = (Desk::open(context)?, context.lang);
+    if let Some(daemon) = account::chosen(context)? {
+        return adhoc_there::cancel(context, &daemon, args, out);
+    }
+    let desk = Desk::open(context)?;
     let done = desk
         .tasks
         .cancel(&args.ids, clock::now().wall)
@@ -293,16 +323,35 @@ pub(crate) fn cancel(context: &Context, args: &CancelArgs, out: &mut dyn Write) 
     if !(done.cancelled.is_empty() && done.asked.is_empty()) {
         desk.wake(context)?;
     }
+    let done = AdhocCancelled {
+        success: done.over.is_empty() && done.missing.is_empty(),
+        message: String::new(),
+        cancelled: done.cancelled,
+        cancelling: done.asked,
+        over: done.over,
+        missing: done.missing,
+    };
+    tell_cancelled(context, args, &done, out)
+}
+
+/// Says what became of each.
+pub(super) fn tell_cancelled(
+    context: &Context,
+    args: &CancelArgs,
+    done: &AdhocCancelled,
+    out: &mut dyn Write,
+) -> Result<i32, Failure> {
+    let lang = context.lang;
     if args.json {
         let answer = json!({
-            "cancelled": done.cancelled, "cancelling": done.asked, "over": done.over, "missing": done.missing,
+            "cancelled": done.cancelled, "cancelling": done.cancelling, "over": done.over, "missing": done.missing,
         });
         output::json(out, &answer)?;
     } else {
         for id in &done.cancelled {
             writeln!(out, "{}", say!(lang, "{id} is cancelled", "{id} 已取消"))?;
         }
-        for id in &done.asked {
+        for id in &done.cancelling {
             writeln!(out, "{}", say!(lang, "{id} is being ended", "{id} 正在结束"))?;
         }
         for id in &done.over {
@@ -323,6 +372,9 @@ pub(crate) fn cancel(context: &Context, args: &CancelArgs, out: &mut dyn Write) 
 
 /// Lets a task that is over run again.
 pub(crate) fn retry(context: &Context, args: &OneArgs, out: &mut dyn Write) -> Result<i32, Failure> {
+    if let Some(daemon) = account::chosen(context)? {
+        return adhoc_there::retry(context, &daemon, args, out);
+    }
     let (desk, lang, id) = (Desk::open(context)?, context.lang, args.id);
     match desk.tasks.retry(id).map_err(Failure::failed)? {
         Retry::Done => desk.wake(context)?,
@@ -348,6 +400,12 @@ pub(crate) fn retry(context: &Context, args: &OneArgs, out: &mut dyn Write) -> R
             ));
         }
     }
+    tell_retried(context, args, out)
+}
+
+/// Says that it will run again.
+pub(super) fn tell_retried(context: &Context, args: &OneArgs, out: &mut dyn Write) -> Result<i32, Failure> {
+    let (lang, id) = (context.lang, args.id);
     if args.json {
         output::json(out, &json!({"success": true, "id": id}))?;
     } else {
@@ -358,16 +416,15 @@ pub(crate) fn retry(context: &Context, args: &OneArgs, out: &mut dyn Write) -> R
 
 /// Makes the same task once more, and prints its number.
 pub(crate) fn clone(context: &Context, args: &OneArgs, out: &mut dyn Write) -> Result<i32, Failure> {
+    if let Some(daemon) = account::chosen(context)? {
+        return adhoc_there::clone(&daemon, args, out);
+    }
     let desk = Desk::open(context)?;
     let record = desk.get(context, args.id)?;
-    let host = wiring::host_folder()?;
     let mut asked = adhoc::asked(&record.spec);
     // What it waited for has come, or never will.
     asked.depends_on = None;
-    let made = match Daemon::find(context, &desk.root, &host)? {
-        Some(daemon) => daemon.post("/api/tasks", &asked)?,
-        None => make_here(context, asked)?,
-    };
+    let made = make(context, &desk.root, asked)?;
     if args.json {
         output::json(out, &made)?;
     } else {
@@ -378,6 +435,9 @@ pub(crate) fn clone(context: &Context, args: &OneArgs, out: &mut dyn Write) -> R
 
 /// Waits for a task's end; exits as it did.
 pub(crate) fn wait(context: &Context, args: &WaitArgs) -> Result<i32, Failure> {
+    if let Some(daemon) = account::chosen(context)? {
+        return adhoc_there::wait(context, &daemon, args.id);
+    }
     let desk = Desk::open(context)?;
     let mut changes = Changes::new()?;
     changes.hear(&desk.root.state_dir());

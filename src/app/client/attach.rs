@@ -18,7 +18,7 @@ use rustix::{
 };
 
 use super::{
-    Context,
+    Context, account,
     adhoc::{Desk, exit_code_of},
     watch::Changes,
 };
@@ -31,6 +31,12 @@ use crate::{
 /// Shows the terminal until the task ends or the key lets go.
 pub(crate) fn attach(context: &Context, args: &AttachArgs, out: &mut dyn Write) -> Result<i32, Failure> {
     let (lang, id) = (context.lang, args.id);
+    if !args.viewer && account::chosen(context)?.is_some() {
+        return Err(context.unusable(
+            "a terminal is shown on its own machine only: log in there by SSH, and attach in its folder; `gpuyard logs -f` follows from here",
+            "终端只能在任务所在的机器上查看：请通过 SSH 登录该机器，在其目录中 attach；在此处可用 `gpuyard logs -f` 跟随",
+        ));
+    }
     let key = if args.viewer {
         None
     } else {

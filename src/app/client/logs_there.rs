@@ -365,7 +365,14 @@ fn adhoc_log(
     let mut live = Live::open(context, daemon, ["tasks".to_owned()])?;
     loop {
         // First the state, then the log: all that was written before the end is there once the end is known.
-        let task = look()?;
+        let task = match look() {
+            // Lost for the moment: the next sign of life is the next try.
+            Err(failure) if failure.exit == Exit::Failed => {
+                live.next()?;
+                continue;
+            }
+            task => task?,
+        };
         let attempt = task.summary.attempt;
         let mut done = true;
         if open.as_ref().is_none_or(|(known, _)| *known != attempt) && attempt > 0 {

@@ -2,6 +2,7 @@
 pub(crate) mod account;
 pub(crate) mod adhoc;
 mod adhoc_logs;
+mod adhoc_there;
 mod adhoc_view;
 pub(crate) mod attach;
 mod daemon;
