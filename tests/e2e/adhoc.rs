@@ -1,5 +1,6 @@
 //! Ad-hoc tasks with the real program: the seed's pipeline, chains, sweeps, terminals, deaths, and the line kept while
 //! command files compete for the same GPUs.
+mod drain;
 mod seen;
 
 use std::{
