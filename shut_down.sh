@@ -48,15 +48,21 @@ stop_daemon() {
 
 # stop_schedulers ROOT GPUYARD…: each ends its tasks first (TERM, stop_grace, KILL).
 stop_schedulers() {
-    local root=$1 pid mode index
+    local root=$1 pid which words
     shift
-    while read -r pid mode index; do
-        say "Ending scheduler %s %s (pid %s) and its tasks." "正在结束调度器 %s %s（pid %s）及其任务。" "$mode" "$index" "$pid"
-        # A scheduler that does not hear its socket understands SIGTERM as the same wish.
-        "$@" stop "$mode" "$index" >/dev/null 2>&1 || kill -TERM "$pid" 2>/dev/null || true
+    while read -r pid which; do
+        say "Ending scheduler %s (pid %s) and its tasks." "正在结束调度器 %s（pid %s）及其任务。" "$which" "$pid"
+        read -ra words <<<"$which"
+        "$@" stop "${words[@]}" >/dev/null 2>&1 && continue
+        # A scheduler that does not hear its socket understands SIGTERM as the same wish; that of the ad-hoc tasks ends alone.
+        kill -TERM "$pid" 2>/dev/null || true
+        if [[ $which == tasks ]]; then
+            say "It did not answer: ad-hoc tasks that run go on, \`gpuyard start tasks\` takes them back." \
+                "它没有应答：运行中的临时任务会继续，\`gpuyard start tasks\` 会重新接管。"
+        fi
     done < <(living_schedulers "$root")
-    while read -r pid mode index; do
-        gone "$pid" 120 || fail "Scheduler %s %s (pid %s) has not ended after 120 s." "调度器 %s %s（pid %s）120 秒内没有结束。" "$mode" "$index" "$pid"
+    while read -r pid which; do
+        gone "$pid" 120 || fail "Scheduler %s (pid %s) has not ended after 120 s." "调度器 %s（pid %s）120 秒内没有结束。" "$which" "$pid"
     done < <(living_schedulers "$root")
 }
 
@@ -74,15 +80,15 @@ stop_demo() {
 }
 
 list() {
-    local root=$1 daemon pid mode index url
+    local root=$1 daemon pid which url
     if daemon=$(living_daemon "$root"); then
         read -r pid _ _ url <<<"$daemon"
         say "daemon      pid %s  %s  (%s)" "守护进程  pid %s  %s  （%s）" "$pid" "$url" "$root"
     else
         say "daemon      none  (%s)" "守护进程  无  （%s）" "$root"
     fi
-    while read -r pid mode index; do
-        say "scheduler   pid %s  %s %s" "调度器  pid %s  %s %s" "$pid" "$mode" "$index"
+    while read -r pid which; do
+        say "scheduler   pid %s  %s" "调度器  pid %s  %s" "$pid" "$which"
     done < <(living_schedulers "$root")
 }
 

@@ -73,7 +73,7 @@ root_of() {
     (cd "/proc/$pid/cwd" 2>/dev/null && cd "${root:-.}" 2>/dev/null && pwd -P) || true
 }
 
-# living_schedulers ROOT: "PID MODE INDEX", one line each.
+# living_schedulers ROOT: "PID MODE INDEX", or "PID tasks" for that of the ad-hoc tasks, one line each.
 living_schedulers() {
     local root pid line
     root=$(cd "$1" && pwd -P)
@@ -81,9 +81,9 @@ living_schedulers() {
         pid=${pid#/proc/}
         [[ -O /proc/$pid ]] || continue
         line=$(words "$pid" | tr '\n' ' ')
-        [[ $line =~ (^|/)gpuyard\ (.*\ )?schedule\ (.*\ )?(single|multi)\ ([0-9]+)\  ]] || continue
+        [[ $line =~ (^|/)gpuyard\ (.*\ )?schedule\ (.*\ )?(single\ [0-9]+|multi\ [0-9]+|tasks)\  ]] || continue
         [[ $(root_of "$pid") == "$root" ]] || continue
-        printf '%s %s %s\n' "$pid" "${BASH_REMATCH[4]}" "${BASH_REMATCH[5]}"
+        printf '%s %s\n' "$pid" "${BASH_REMATCH[4]}"
     done
 }
 

@@ -4,7 +4,9 @@
 //! `GPUYARD_FAULT=POINT:KIND:FUSE` arms one of them. It goes off while the file FUSE is there, in whichever process comes by:
 //! `abort` removes the fuse and dies as by kill -9, so that it happens once; `error` and `full` fail the step that the point
 //! stands before, until the fuse is taken away, and leave `FUSE.hit` beside it.
-use std::{fmt, io};
+//!
+//! `GPUYARD_FAULT_NETWORK=FOLDER` has that folder taken for one on a network file system.
+use std::{fmt, io, path::Path};
 
 /// What can happen at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +119,19 @@ pub fn point(name: &str) {
 #[cfg(not(feature = "fault-points"))]
 #[inline(always)]
 pub fn point(_name: &str) {}
+
+/// Whether a test wants this path to lie on a network file system.
+#[cfg(feature = "fault-points")]
+pub fn on_network(path: &Path) -> bool {
+    std::env::var_os("GPUYARD_FAULT_NETWORK").is_some_and(|folder| path.starts_with(folder))
+}
+
+/// No.
+#[cfg(not(feature = "fault-points"))]
+#[inline(always)]
+pub fn on_network(_path: &Path) -> bool {
+    false
+}
 
 #[cfg(feature = "fault-points")]
 mod armed {

@@ -5,7 +5,7 @@ use std::{
 };
 
 use gpuyard_core::formats::command::CommandFile;
-use gpuyard_core::model::{ConfigKey, Lang, Rules, Settings};
+use gpuyard_core::model::{Charge, ConfigKey, Lang, Rules, Settings};
 use gpuyard_exec::{
     ExecError,
     host::HostFolder,
@@ -155,9 +155,9 @@ impl App {
         Ok(())
     }
 
-    /// Who runs a command file, if anyone.
-    pub(crate) fn holder(&self, key: ConfigKey) -> Result<Option<Holder>, ExecError> {
-        Place::holder(&self.host, self.root.path(), &key.to_string())
+    /// Who runs a command file, or the ad-hoc tasks, if anyone.
+    pub(crate) fn holder(&self, charge: impl Into<Charge>) -> Result<Option<Holder>, ExecError> {
+        Place::holder(&self.host, self.root.path(), &charge.into().to_string())
     }
 
     /// The tasks that processes on GPUs may belong to.

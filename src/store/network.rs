@@ -24,6 +24,9 @@ const NETWORK: &[(i64, &str)] = &[
 
 /// The name of the network file system that a path lies on; `None` on a local one, or where it cannot be told.
 pub fn file_system(path: &Path) -> Option<&'static str> {
+    if gpuyard_fault::on_network(path) {
+        return Some(NETWORK[0].1);
+    }
     let kind = statfs(path).ok()?.filesystem_type().0 as i64;
     // f_type is a signed word of the platform, and some numbers have the highest bit set.
     NETWORK

@@ -1,6 +1,8 @@
 //! Ad-hoc tasks with the real program: the seed's pipeline, chains, sweeps, terminals, deaths, and the line kept while
 //! command files compete for the same GPUs.
+mod commands;
 mod drain;
+mod life;
 mod seen;
 
 use std::{

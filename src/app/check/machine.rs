@@ -9,7 +9,7 @@ use std::{
 use gpuyard_core::model::{Bytes, Health, Lang, Settings};
 use gpuyard_exec::{clock, host::HostFolder, place::Place};
 use gpuyard_gpu::GpuReader;
-use gpuyard_store::{Root, network};
+use gpuyard_store::{Root, StoreError, adhoc::Tasks, network};
 use rustix::fs::Access;
 
 use super::{Findings, files::Files, lone};
@@ -53,6 +53,32 @@ pub(super) fn folders(root: &Root, lang: Lang, findings: &mut Findings) {
                 "位于 {kind}：文件变化通过轮询发现，其他机器的运行仅供查看"
             ),
         );
+    }
+}
+
+/// Where ad-hoc tasks are kept.
+pub(super) fn database(root: &Root, settings: &Settings, lang: Lang, findings: &mut Findings) {
+    let path = Tasks::path(root, settings);
+    match Tasks::check_place(root, settings) {
+        Ok(()) => findings.fine(
+            "database",
+            path.display(),
+            lang.pick("ad-hoc tasks can be kept here", "可在此保存临时任务"),
+        ),
+        Err(StoreError::DatabaseOnNetwork { kind, .. }) => findings.wrong(
+            "database",
+            path.display(),
+            say!(
+                lang,
+                "ad-hoc tasks cannot be kept here: it lies on {kind}, where other machines can damage it",
+                "不能在此保存临时任务：它位于网络文件系统（{kind}）上，可能被其他机器损坏"
+            ),
+            lang.pick(
+                "set `data-dir` in config/control_setting.yaml to a folder on a local disk",
+                "请在 config/control_setting.yaml 中将 `data-dir` 设为本地磁盘上的目录",
+            ),
+        ),
+        Err(error) => findings.wrong("database", path.display(), error, ""),
     }
 }
 

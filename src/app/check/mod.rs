@@ -155,6 +155,7 @@ pub(crate) fn check(context: &Context, args: &CheckArgs, out: &mut dyn Write) ->
     let mut findings = Findings::default();
     let files = files::check(&root, lang, &mut findings);
     machine::folders(&root, lang, &mut findings);
+    machine::database(&root, &files.settings, lang, &mut findings);
     let host = match wiring::host_folder() {
         Ok(host) => {
             machine::host(&host, lang, &mut findings);

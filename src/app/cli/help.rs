@@ -268,8 +268,8 @@ const ZH: &[(&str, &str)] = &[
     ("Earlier runs too", "同时显示以前的运行"),
     ("Show again whenever something changes", "有变化时重新显示"),
     (
-        "A task's id, or: MODE INDEX [QUEUE [PROCESS]]; processes count from 0",
-        "任务 ID，或：模式 序号 [队列 [任务]]；任务序号从 0 开始",
+        "A task's id, an ad-hoc task's number, `tasks` (all of those), or: MODE INDEX [QUEUE [PROCESS]]; processes count from 0",
+        "任务 ID、临时任务的编号、`tasks`（全部临时任务），或：模式 序号 [队列 [任务]]；任务序号从 0 开始",
     ),
     (
         "Follow the log, through retries, to the task's end",

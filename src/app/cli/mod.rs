@@ -187,7 +187,7 @@ pub(crate) struct GpusArgs {
 #[derive(Debug, Args)]
 pub(crate) struct StartArgs {
     #[command(flatten)]
-    pub(crate) config: ConfigArgs,
+    pub(crate) charge: ChargeArgs,
     /// Go on with the last run: finished tasks stay finished, failed and stopped ones get another chance
     #[arg(long)]
     pub(crate) resume: bool,
@@ -200,7 +200,7 @@ pub(crate) struct StartArgs {
 #[derive(Debug, Args)]
 pub(crate) struct StopArgs {
     #[command(flatten)]
-    pub(crate) config: ConfigArgs,
+    pub(crate) charge: ChargeArgs,
     /// Let running tasks finish, start none
     #[arg(long)]
     pub(crate) drain: bool,
@@ -399,22 +399,22 @@ mod tests {
     }
 
     #[test]
-    fn a_command_file_is_a_mode_and_an_index() {
-        let Verb::Start(args) = parse("start multi 3 --resume").unwrap().verb else {
-            panic!()
+    fn a_command_file_is_a_mode_and_an_index_and_the_ad_hoc_tasks_are_tasks() {
+        let start = |line: &str| match parse(line).map(|cli| cli.verb) {
+            Ok(Verb::Start(args)) => args.charge.charge(Lang::En).map(|charge| (charge, args.resume)),
+            _ => panic!("{line}"),
         };
-        assert_eq!(
-            args.config.key(),
-            ConfigKey {
-                mode: Mode::Multi,
-                index: 3
-            }
-        );
-        assert!(args.resume);
+        let file = ConfigKey {
+            mode: Mode::Multi,
+            index: 3,
+        };
+        assert_eq!(start("start multi 3 --resume").unwrap(), (Charge::File(file), true));
+        assert_eq!(start("start tasks").unwrap(), (Charge::Tasks, false));
+        for wrong in ["start both 0", "start single", "start tasks 0"] {
+            assert_eq!(start(wrong).unwrap_err().exit.number(), 2, "{wrong}");
+        }
         for wrong in [
-            "start both 0",
             "start single -1",
-            "start single",
             "status single",
             "stop single 0 --drain --detach",
             "logs single 0 1 --attempt 0",

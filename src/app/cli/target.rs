@@ -1,14 +1,14 @@
 //! What `logs` and `why` are asked about: a task by its id, or a place in a command file.
 use clap::Args;
-use gpuyard_core::model::{ConfigKey, Lang, Mode, QueueId, TaskId};
+use gpuyard_core::model::{AdhocId, Charge, ConfigKey, Lang, Mode, QueueId, TaskId};
 
 use crate::failure::{Exit, Failure};
 
 /// One to four words; clap cannot tell a task's id from a mode.
 #[derive(Debug, Args)]
 pub(crate) struct TargetArgs {
-    /// A task's id, or: MODE INDEX [QUEUE [PROCESS]]; processes count from 0
-    #[arg(value_name = "TASK | MODE INDEX [QUEUE [PROCESS]]", num_args = 0..=4)]
+    /// A task's id, an ad-hoc task's number, `tasks` (all of those), or: MODE INDEX [QUEUE [PROCESS]]; processes count from 0
+    #[arg(value_name = "TASK | tasks | MODE INDEX [QUEUE [PROCESS]]", num_args = 0..=4)]
     words: Vec<String>,
 }
 
@@ -17,6 +17,10 @@ pub(crate) struct TargetArgs {
 pub(crate) enum Target {
     /// Everything.
     All,
+    /// The ad-hoc tasks.
+    Tasks,
+    /// One ad-hoc task.
+    Adhoc(AdhocId),
     /// One command file.
     Config(ConfigKey),
     /// One queue of it.
@@ -36,7 +40,11 @@ impl TargetArgs {
         };
         let Ok(mode) = first.parse::<Mode>() else {
             if rest.is_empty() {
-                return Ok(Target::Task(TaskId((*first).to_owned())));
+                return Ok(match first.parse() {
+                    Ok(number) => Target::Adhoc(number),
+                    Err(_) if *first == Charge::TASKS => Target::Tasks,
+                    Err(_) => Target::Task(TaskId((*first).to_owned())),
+                });
             }
             return Err(Failure::new(
                 Exit::Unusable,
@@ -102,6 +110,8 @@ mod tests {
             index: 2,
         };
         assert_eq!(target("").unwrap(), Target::All);
+        assert_eq!(target("tasks").unwrap(), Target::Tasks);
+        assert_eq!(target("17").unwrap(), Target::Adhoc(17));
         assert_eq!(target("f3a9-17").unwrap(), Target::Task(TaskId("f3a9-17".into())));
         assert_eq!(target("single 2").unwrap(), Target::Config(config));
         assert_eq!(target("single 2 7").unwrap(), Target::Queue(config, QueueId(7)));

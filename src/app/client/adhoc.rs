@@ -54,6 +54,17 @@ impl Desk {
         Ok(Desk { root, tasks })
     }
 
+    /// The same where there is a database already; looking makes none.
+    pub(super) fn find(context: &Context) -> Result<Option<Desk>, Failure> {
+        let root = context.root()?;
+        let settings = context.settings(&root)?;
+        if !Tasks::path(&root, &settings).exists() {
+            return Ok(None);
+        }
+        let tasks = Tasks::open(&root, &settings).map_err(Failure::unusable)?;
+        Ok(Some(Desk { root, tasks }))
+    }
+
     pub(super) fn get(&self, context: &Context, id: AdhocId) -> Result<Record, Failure> {
         let lang = context.lang;
         let found = self.tasks.get(id).map_err(Failure::failed)?;
@@ -66,13 +77,18 @@ impl Desk {
     }
 
     /// Whether a scheduler is at work.
-    fn attended(&self) -> Result<bool, Failure> {
-        let host = wiring::host_folder()?;
-        let holder = Place::holder(&host, self.root.path(), Charge::TASKS).map_err(Failure::failed)?;
-        Ok(holder.is_some())
+    pub(super) fn attended(&self) -> Result<bool, Failure> {
+        Ok(self.scheduler()?.is_some())
     }
 
-    fn detail(&self, context: &Context, record: Record) -> Result<AdhocTask, Failure> {
+    /// The pid of the scheduler that is at work.
+    pub(super) fn scheduler(&self) -> Result<Option<i32>, Failure> {
+        let host = wiring::host_folder()?;
+        let holder = Place::holder(&host, self.root.path(), Charge::TASKS).map_err(Failure::failed)?;
+        Ok(holder.map(|holder| holder.process.pid))
+    }
+
+    pub(super) fn detail(&self, context: &Context, record: Record) -> Result<AdhocTask, Failure> {
         let host = wiring::host_folder()?;
         let tmux = program::find("tmux").map(|_| {
             let socket = host.user_folder().join("tmux.sock");

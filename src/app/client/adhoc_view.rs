@@ -14,7 +14,7 @@ use crate::output::{
     table::{Cell, Column, Table, clean},
 };
 
-fn status(status: AdhocStatus, cancelling: bool, lang: Lang) -> (&'static str, Tone) {
+pub(super) fn status(status: AdhocStatus, cancelling: bool, lang: Lang) -> (&'static str, Tone) {
     match status {
         AdhocStatus::Running if cancelling => (lang.pick("cancelling", "正在取消"), Tone::Warn),
         AdhocStatus::Queued => (lang.pick("queued", "排队中"), Tone::Plain),

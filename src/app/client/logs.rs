@@ -5,7 +5,7 @@ use std::{
 };
 
 use gpuyard_core::{
-    model::{ConfigKey, Lang, TaskId},
+    model::{Charge, ConfigKey, Lang, TaskId},
     queue::{Task, TaskState},
 };
 use gpuyard_exec::{attempt, clock, place::Place};
@@ -37,13 +37,13 @@ pub(crate) fn logs(context: &Context, args: &LogsArgs, out: &mut dyn Write) -> R
     let target = args.target.target(lang)?;
     if target == Target::All {
         let text = lang.pick(
-            "which log? name a task's id, or MODE INDEX [QUEUE [PROCESS]]; MODE INDEX alone is the scheduler's own log",
-            "要看哪个日志？请指定任务 ID，或“模式 序号 [队列 [任务]]”；只写模式和序号即调度器自己的日志",
+            "which log? name a task's id or number, or MODE INDEX [QUEUE [PROCESS]]; MODE INDEX alone, or `tasks`, is the scheduler's own log",
+            "要看哪个日志？请指定任务 ID 或编号，或“模式 序号 [队列 [任务]]”；只写模式和序号，或 `tasks`，即调度器自己的日志",
         );
         return Err(Failure::new(Exit::Unusable, text));
     }
     let adhoc = match &target {
-        Target::Task(id) => id.as_str().parse().ok(),
+        Target::Adhoc(id) => Some(*id),
         _ => None,
     };
     let place = Where::find(context)?;
@@ -51,8 +51,10 @@ pub(crate) fn logs(context: &Context, args: &LogsArgs, out: &mut dyn Write) -> R
         Where::There(daemon) => return logs_there::logs(context, args, &place, daemon, (&target, adhoc), out),
         Where::Here(root) => root,
     };
-    if let Target::Config(key) = &target {
-        return scheduler_log(context, args, root, *key, out);
+    match &target {
+        Target::Config(key) => return scheduler_log(context, args, root, Charge::File(*key), out),
+        Target::Tasks => return scheduler_log(context, args, root, Charge::Tasks, out),
+        _ => {}
     }
     if let Some(number) = adhoc {
         return super::adhoc_logs::logs(context, args, number, out);
@@ -312,10 +314,10 @@ fn scheduler_log(
     context: &Context,
     args: &LogsArgs,
     root: &Root,
-    key: ConfigKey,
+    charge: Charge,
     out: &mut dyn Write,
 ) -> Result<i32, Failure> {
-    let path = root.scheduler_log(&context.settings(root)?, key);
+    let path = root.scheduler_log(&context.settings(root)?, charge);
     if args.path {
         writeln!(out, "{}", path.display())?;
         return Ok(0);
@@ -327,7 +329,7 @@ fn scheduler_log(
         let mut changes = Changes::new()?;
         changes.hear(&path);
         loop {
-            let lives = Place::holder(&host, root.path(), &key.to_string())
+            let lives = Place::holder(&host, root.path(), &charge.to_string())
                 .map_err(Failure::failed)?
                 .is_some();
             open.copy(out)?;

@@ -38,8 +38,17 @@ pub(super) fn logs(
     (target, adhoc): (&Target, Option<AdhocId>),
     out: &mut dyn Write,
 ) -> Result<i32, Failure> {
-    if let Target::Config(ConfigKey { mode, index }) = target {
-        return scheduler_log(context, args, daemon, (*mode, *index), out);
+    match target {
+        Target::Config(ConfigKey { mode, index }) => {
+            return scheduler_log(context, args, daemon, (*mode, *index), out);
+        }
+        Target::Tasks => {
+            return Err(context.unusable(
+                "the log of the scheduler of ad-hoc tasks is read on its own host",
+                "临时任务调度器的日志只能在其所在主机上查看",
+            ));
+        }
+        _ => {}
     }
     if let Some(id) = adhoc {
         return adhoc_log(context, args, daemon, id, out);

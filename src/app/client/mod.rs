@@ -4,6 +4,7 @@ pub(crate) mod adhoc;
 mod adhoc_logs;
 mod adhoc_there;
 mod adhoc_view;
+mod adhoc_why;
 pub(crate) mod attach;
 mod daemon;
 pub(crate) mod gpus;

@@ -45,7 +45,7 @@ impl Where {
     pub(crate) fn runs_for(&self, context: &Context, target: &Target) -> Result<Found, Failure> {
         let key = match target {
             Target::Config(key) | Target::Queue(key, _) | Target::Place(key, ..) => Some(*key),
-            Target::All | Target::Task(_) => None,
+            Target::All | Target::Task(_) | Target::Tasks | Target::Adhoc(_) => None,
         };
         let mut found = self.runs(context, Wanted { key, all: false })?;
         let has = |view: &RunView, id: &TaskId| view.tasks().any(|(_, task)| task.task_id == *id);

@@ -2,11 +2,11 @@
 use std::{ffi::OsStr, io::Write, time::Duration};
 
 use gpuyard_core::{
-    model::ConfigKey,
+    model::{Charge, ConfigKey, Settings},
     wire::{Announcement, StartAnswer, StartRequest},
 };
 use gpuyard_exec::{place::Place, spawn};
-use gpuyard_store::{Root, StoreError, file, rules};
+use gpuyard_store::{Root, StoreError, adhoc::Tasks, file, rules};
 
 use super::{Context, Daemon, account};
 use crate::{
@@ -20,35 +20,50 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts a scheduler.
 pub(crate) fn start(context: &Context, args: &StartArgs, out: &mut dyn Write) -> Result<i32, Failure> {
-    let (lang, key) = (context.lang, args.config.key());
-    let (mode, index) = (key.mode, key.index);
+    let lang = context.lang;
+    let charge = args.charge.charge(lang)?;
+    let name = charge.words().join(" ");
     let body = StartRequest { resume: args.resume };
+    let over_api = |daemon: &Daemon, ConfigKey { mode, index }: ConfigKey| -> Result<StartAnswer, Failure> {
+        daemon.post(&format!("/api/scheduler/{mode}/start?config_index={index}"), &body)
+    };
     if let Some(daemon) = account::chosen(context)? {
-        let answer = daemon.post(&format!("/api/scheduler/{mode}/start?config_index={index}"), &body)?;
-        return show(context, args, answer, out);
+        let Charge::File(key) = charge else {
+            return Err(context.unusable(
+                "a daemon elsewhere starts the scheduler of its ad-hoc tasks itself, with the first one that is submitted",
+                "其他机器上的守护进程会在提交第一个临时任务时自行启动其调度器",
+            ));
+        };
+        return show(context, &name, args, over_api(&daemon, key)?, out);
     }
     let root = context.root()?;
     let host = wiring::host_folder()?;
-    if let Some(holder) = Place::holder(&host, root.path(), &key.to_string()).map_err(Failure::failed)? {
+    if let Some(holder) = Place::holder(&host, root.path(), &charge.to_string()).map_err(Failure::failed)? {
         let pid = holder.process.pid;
         return Err(Failure::new(
             Exit::Held,
             say!(
                 lang,
-                "{mode} {index} is running already (pid {pid})",
-                "{mode} {index} 已在运行（pid {pid}）"
+                "{name} is running already (pid {pid})",
+                "{name} 已在运行（pid {pid}）"
             ),
         ));
     }
-    let answer = match Daemon::find(context, &root, &host)? {
-        Some(daemon) => daemon.post(&format!("/api/scheduler/{mode}/start?config_index={index}"), &body)?,
-        None => start_here(context, &root, key, args.resume)?,
+    let answer = match (charge, Daemon::find(context, &root, &host)?) {
+        (Charge::File(key), Some(daemon)) => over_api(&daemon, key)?,
+        _ => start_here(context, &root, charge, args.resume)?,
     };
-    show(context, args, answer, out)
+    show(context, &name, args, answer, out)
 }
 
-fn show(context: &Context, args: &StartArgs, answer: StartAnswer, out: &mut dyn Write) -> Result<i32, Failure> {
-    let (lang, ConfigKey { mode, index }) = (context.lang, args.config.key());
+fn show(
+    context: &Context,
+    name: &str,
+    args: &StartArgs,
+    answer: StartAnswer,
+    out: &mut dyn Write,
+) -> Result<i32, Failure> {
+    let lang = context.lang;
     if args.json {
         output::json(out, &answer)?;
         return Ok(0);
@@ -60,7 +75,7 @@ fn show(context: &Context, args: &StartArgs, answer: StartAnswer, out: &mut dyn 
         run_id,
         ..
     } = answer;
-    writeln!(out, "{}", say!(lang, "{mode} {index} runs", "{mode} {index} 已启动"))?;
+    writeln!(out, "{}", say!(lang, "{name} runs", "{name} 已启动"))?;
     for (name, value) in [
         (lang.pick("run ", "运行"), run_id.to_string()),
         ("pid ", pid.to_string()),
@@ -73,16 +88,17 @@ fn show(context: &Context, args: &StartArgs, answer: StartAnswer, out: &mut dyn 
 }
 
 /// Starts the scheduler as a process of its own, and waits until its first state is on disk.
-fn start_here(context: &Context, root: &Root, key: ConfigKey, resume: bool) -> Result<StartAnswer, Failure> {
+fn start_here(context: &Context, root: &Root, charge: Charge, resume: bool) -> Result<StartAnswer, Failure> {
     let lang = context.lang;
     root.prepare().map_err(Failure::unusable)?;
     let settings = context.settings(root)?;
-    let log = root.scheduler_log(&settings, key);
+    let log = root.scheduler_log(&settings, charge);
     log.parent()
         .map_or(Ok(()), file::create_folder)
         .map_err(Failure::failed)?;
     let exe = schedule::own_program(lang)?;
-    let (mode, index) = (key.mode.to_string(), key.index.to_string());
+    let of = charge.words();
+    let name = of.join(" ");
     let mut words: Vec<&OsStr> = [
         "--root".as_ref(),
         root.path().as_os_str(),
@@ -90,7 +106,9 @@ fn start_here(context: &Context, root: &Root, key: ConfigKey, resume: bool) -> R
         lang.pick("en", "zh").as_ref(),
     ]
     .to_vec();
-    words.extend(["schedule", &mode, &index, "--announce"].map(OsStr::new));
+    words.push("schedule".as_ref());
+    words.extend(of.iter().map(OsStr::new));
+    words.push("--announce".as_ref());
     if resume {
         words.push("--resume".as_ref());
     }
@@ -107,10 +125,10 @@ fn start_here(context: &Context, root: &Root, key: ConfigKey, resume: bool) -> R
     match serde_json::from_str(&line) {
         Ok(Announcement::Started { run_id, pid }) => Ok(StartAnswer {
             success: true,
-            message: say!(lang, "{mode} {index} runs", "{mode} {index} 已启动"),
+            message: say!(lang, "{name} runs", "{name} 已启动"),
             pid,
             log_file: log.display().to_string(),
-            config_file: config_file(root, &settings, key).map_err(Failure::failed)?,
+            config_file: config_file(root, &settings, charge).map_err(Failure::failed)?,
             run_id,
         }),
         Ok(Announcement::Refused { error, code }) => {
@@ -128,7 +146,11 @@ fn start_here(context: &Context, root: &Root, key: ConfigKey, resume: bool) -> R
     }
 }
 
-fn config_file(root: &Root, settings: &gpuyard_core::model::Settings, key: ConfigKey) -> Result<String, StoreError> {
-    let rules = rules::load(&root.rules_path(settings))?;
-    Ok(root.command_path(&rules, key).display().to_string())
+/// What it works on: its command file, or the database.
+fn config_file(root: &Root, settings: &Settings, charge: Charge) -> Result<String, StoreError> {
+    let path = match charge {
+        Charge::File(key) => root.command_path(&rules::load(&root.rules_path(settings))?, key),
+        Charge::Tasks => Tasks::path(root, settings),
+    };
+    Ok(path.display().to_string())
 }

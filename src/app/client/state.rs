@@ -219,7 +219,9 @@ pub(crate) fn find_task<'a>(
                 task.ok_or_else(|| not_found(say!(lang, "queue {queue_id} has no tasks", "队列 {queue_id} 没有任务")))?;
             Ok((view, queue, task))
         }
-        Target::All | Target::Config(_) => Err(not_found(lang.pick("name a task", "请指定任务").to_owned())),
+        Target::All | Target::Config(_) | Target::Tasks | Target::Adhoc(_) => {
+            Err(not_found(lang.pick("name a task", "请指定任务").to_owned()))
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{
     Context,
     account::Where,
+    adhoc_why::Standing,
     runs::{RunView, latest_first},
     source::Watched,
     state::Wanted,
@@ -23,13 +24,13 @@ use crate::{
 pub(crate) fn status(context: &Context, args: &StatusArgs, out: &mut dyn Write) -> Result<i32, Failure> {
     let place = Where::find(context)?;
     match (&place, args.watch) {
-        (_, false) => show(context, args, runs(context, args, &place)?, out),
+        (_, false) => show(context, args, &place, runs(context, args, &place)?, out),
         (Where::Here(root), true) => {
             // Changes are listened for before the first look, so that none falls between.
             let mut changes = Changes::new()?;
             changes.hear(&root.state_dir());
             loop {
-                show_anew(context, args, runs(context, args, &place)?, out)?;
+                show_anew(context, args, &place, runs(context, args, &place)?, out)?;
                 changes.wait_for_burst()?;
             }
         }
@@ -46,7 +47,7 @@ pub(crate) fn status(context: &Context, args: &StatusArgs, out: &mut dyn Write) 
                     .into_iter()
                     .filter(|run| now.iter().all(|new| new.run.run_id != run.run.run_id));
                 let all = now.iter().cloned().chain(earlier).collect();
-                show_anew(context, args, latest_first(all, args.all), out)?;
+                show_anew(context, args, &place, latest_first(all, args.all), out)?;
             }
         }
     }
@@ -68,12 +69,18 @@ fn runs(context: &Context, args: &StatusArgs, place: &Where) -> Result<Vec<RunVi
 }
 
 /// Shows runs in the place of what was shown before.
-fn show_anew(context: &Context, args: &StatusArgs, runs: Vec<RunView>, out: &mut dyn Write) -> Result<(), Failure> {
+fn show_anew(
+    context: &Context,
+    args: &StatusArgs,
+    place: &Where,
+    runs: Vec<RunView>,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
     if std::io::stdout().is_terminal() {
         // Home, and what is below it gone: no flicker as with a cleared screen.
         out.write_all(b"\x1b[H\x1b[J")?;
     }
-    match show(context, args, runs, out) {
+    match show(context, args, place, runs, out) {
         Ok(_) => {}
         // Nothing has run yet; something may.
         Err(failure) if failure.exit == Exit::NotFound && !failure.reader_gone => writeln!(out, "{}", failure.message)?,
@@ -82,10 +89,20 @@ fn show_anew(context: &Context, args: &StatusArgs, runs: Vec<RunView>, out: &mut
     Ok(out.flush()?)
 }
 
-fn show(context: &Context, args: &StatusArgs, runs: Vec<RunView>, out: &mut dyn Write) -> Result<i32, Failure> {
+fn show(
+    context: &Context,
+    args: &StatusArgs,
+    place: &Where,
+    runs: Vec<RunView>,
+    out: &mut dyn Write,
+) -> Result<i32, Failure> {
     let (lang, key) = (context.lang, args.key());
+    let adhoc = match key {
+        None => Standing::look(context, place)?,
+        Some(_) => None,
+    };
     if args.json {
-        output::json(out, &json!({"runs": runs}))?;
+        output::json(out, &json!({"runs": runs, "adhoc": adhoc}))?;
         return Ok(exit_code(context, args, &runs)?.unwrap_or(0));
     }
     let zone = TimeZone::system();
@@ -95,6 +112,7 @@ fn show(context: &Context, args: &StatusArgs, runs: Vec<RunView>, out: &mut dyn 
         zone: &zone,
     };
     match (key, runs.as_slice()) {
+        (None, []) if adhoc.is_some() => {}
         (_, []) => {
             if let Some(code) = exit_code(context, args, &runs)? {
                 return Ok(code);
@@ -111,6 +129,9 @@ fn show(context: &Context, args: &StatusArgs, runs: Vec<RunView>, out: &mut dyn 
             }
         }
         (None, runs) => view.overview(out, runs)?,
+    }
+    if let Some(standing) = adhoc {
+        standing.print(context, out)?;
     }
     Ok(0)
 }

@@ -5,7 +5,7 @@ use gpuyard_core::queue::{Queue, Task};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::{Context, account::Where, state, status_view::View, why_view::groups};
+use super::{Context, account::Where, adhoc_why, state, status_view::View, why_view::groups};
 use crate::{
     cli::{Target, WhyArgs},
     failure::Failure,
@@ -17,6 +17,8 @@ pub(crate) fn why(context: &Context, args: &WhyArgs, out: &mut dyn Write) -> Res
     let (place, lang, now) = (Where::find(context)?, context.lang, output::now());
     let target = args.target.target(lang)?;
     let key = match &target {
+        Target::Adhoc(id) => return adhoc_why::one(context, &place, *id, args.json, out),
+        Target::Tasks => return adhoc_why::all(context, &place, args.json, out),
         Target::Config(key) | Target::Queue(key, _) | Target::Place(key, ..) => Some(*key),
         Target::All | Target::Task(_) => None,
     };
@@ -58,10 +60,18 @@ pub(crate) fn why(context: &Context, args: &WhyArgs, out: &mut dyn Write) -> Res
         .collect();
     if args.json {
         let waiting: Vec<_> = shown.iter().flat_map(|view| groups(view, now, lang, wanted)).collect();
-        output::json(out, &json!({"waiting": waiting}))?;
+        let adhoc = match target {
+            Target::All => adhoc_why::waiting(context, &place)?,
+            _ => Vec::new(),
+        };
+        output::json(out, &json!({"waiting": waiting, "adhoc": adhoc}))?;
         return Ok(0);
     }
-    if shown.is_empty() {
+    let adhoc = match target {
+        Target::All => adhoc_why::waiting(context, &place)?,
+        _ => Vec::new(),
+    };
+    if shown.is_empty() && adhoc.is_empty() {
         writeln!(
             out,
             "{}",
@@ -76,6 +86,12 @@ pub(crate) fn why(context: &Context, args: &WhyArgs, out: &mut dyn Write) -> Res
             writeln!(out)?;
         }
         show.why(out, view, &groups(view, now, lang, wanted))?;
+    }
+    if !adhoc.is_empty() {
+        if !runs.is_empty() {
+            writeln!(out)?;
+        }
+        adhoc_why::print(context, &adhoc, out)?;
     }
     Ok(0)
 }

@@ -64,7 +64,7 @@ impl Charge {
     /// The name of the place, the socket and the log of the scheduler of ad-hoc tasks.
     pub const TASKS: &str = "tasks";
 
-    /// The words of its `gpuyard schedule`.
+    /// The words of its `gpuyard schedule`, which people call it by.
     pub fn words(self) -> Vec<String> {
         match self {
             Charge::File(key) => vec![key.mode.to_string(), key.index.to_string()],

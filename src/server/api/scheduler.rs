@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 use gpuyard_core::{
-    model::{ConfigKey, Lang, Mode, RunId, TaskId},
+    model::{Charge, ConfigKey, Lang, Mode, RunId, TaskId},
     queue::Run,
     wire::{
         ControlRequest, ControlResponse, RunDeleted, RunningSchedulers, Runs, SchedulerState, SchedulerStates,
@@ -136,7 +136,7 @@ async fn stop(
     Config(key): Config,
     Body(request): Body<StopRequest>,
 ) -> Result<Json<StopAnswer>, ApiError> {
-    app.blocking(move |app| tell_to_stop(app, key, None, request, lang))
+    app.blocking(move |app| tell_to_stop(app, key.into(), None, request, lang))
         .await
 }
 
@@ -159,9 +159,10 @@ async fn stop_pid(
     let find = move |app: &Arc<App>| {
         app.runs.refresh()?;
         let wanted: Option<i32> = pid.parse().ok();
-        for key in keys(app)? {
-            if let Some(holder) = app.holder(key)?.filter(|holder| Some(holder.process.pid) == wanted) {
-                return tell_to_stop(app, key, Some(holder), request, lang);
+        let files = keys(app)?.into_iter().map(Charge::File);
+        for charge in files.chain([Charge::Tasks]) {
+            if let Some(holder) = app.holder(charge)?.filter(|holder| Some(holder.process.pid) == wanted) {
+                return tell_to_stop(app, charge, Some(holder), request, lang);
             }
         }
         let shown: String = pid.chars().filter(|c| !c.is_control()).take(20).collect();
@@ -176,7 +177,7 @@ async fn stop_pid(
 
 fn tell_to_stop(
     app: &App,
-    key: ConfigKey,
+    charge: Charge,
     holder: Option<Holder>,
     request: StopRequest,
     lang: Lang,
@@ -191,13 +192,13 @@ fn tell_to_stop(
     })?;
     let holder = match holder {
         Some(holder) => holder,
-        None => app.holder(key)?.ok_or_else(|| not_running(key))?,
+        None => app.holder(charge)?.ok_or_else(|| not_running(charge))?,
     };
-    call(app, key, &ControlRequest::Stop { kind }, &holder)?;
-    let ConfigKey { mode, index } = key;
+    call(app, charge, &ControlRequest::Stop { kind }, &holder)?;
+    let name = charge.words().join(" ");
     let message = match lang {
-        Lang::En => format!("{mode} {index} has been told"),
-        Lang::Zh => format!("已通知 {mode} {index}"),
+        Lang::En => format!("{name} has been told"),
+        Lang::Zh => format!("已通知 {name}"),
     };
     Ok(Json(StopAnswer {
         success: true,
@@ -206,17 +207,18 @@ fn tell_to_stop(
     }))
 }
 
-fn not_running(ConfigKey { mode, index }: ConfigKey) -> ApiError {
+fn not_running(charge: Charge) -> ApiError {
+    let name = charge.words().join(" ");
     ApiError::conflict(
         "not_running",
-        format!("the scheduler {mode} {index} is not running"),
-        format!("调度器 {mode} {index} 没有在运行"),
+        format!("the scheduler {name} is not running"),
+        format!("调度器 {name} 没有在运行"),
     )
 }
 
 /// Asks a scheduler something; what it answers with anything but "done" is an error.
-fn call(app: &App, key: ConfigKey, request: &ControlRequest, holder: &Holder) -> Result<(), ApiError> {
-    let socket = app.host.socket_path(app.root.path(), &key.to_string())?;
+fn call(app: &App, charge: Charge, request: &ControlRequest, holder: &Holder) -> Result<(), ApiError> {
+    let socket = app.host.socket_path(app.root.path(), &charge.to_string())?;
     match control::call(&socket, request, limits::CONTROL_TIME) {
         Ok(ControlResponse::Done) => Ok(()),
         Ok(ControlResponse::NotFound) => Err(no_such_task()),
@@ -228,10 +230,10 @@ fn call(app: &App, key: ConfigKey, request: &ControlRequest, holder: &Holder) ->
         Err(error) if is_hang_up(&error) && death::comes_within(&holder.process, limits::CONTROL_TIME) => match request
         {
             ControlRequest::Stop { .. } => Ok(()),
-            _ => Err(not_running(key)),
+            _ => Err(not_running(charge)),
         },
         // It ended between our look and our call.
-        Err(_) if !identity::is_alive(&holder.process) => Err(not_running(key)),
+        Err(_) if !identity::is_alive(&holder.process) => Err(not_running(charge)),
         Err(error) => Err(ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "silent",
@@ -423,7 +425,7 @@ async fn task(
                 .blocking(move |app| {
                     app.runs.refresh()?;
                     let (key, run_id) = app.runs.run_of_task(&task_id)?.ok_or_else(no_such_task)?;
-                    app.holder(key)?.ok_or_else(|| not_running(key))?;
+                    app.holder(key)?.ok_or_else(|| not_running(key.into()))?;
                     reorder(app, key, &run_id, &task_id, to)?;
                     Ok(Json(TaskAnswer {
                         success: true,
@@ -464,8 +466,8 @@ async fn task(
     let act = move |app: &Arc<App>| {
         app.runs.refresh()?;
         let (key, _) = app.runs.run_of_task(&task_id)?.ok_or_else(no_such_task)?;
-        let holder = app.holder(key)?.ok_or_else(|| not_running(key))?;
-        call(app, key, &request, &holder)?;
+        let holder = app.holder(key)?.ok_or_else(|| not_running(key.into()))?;
+        call(app, key.into(), &request, &holder)?;
         app.runs.refresh()?;
         Ok(Json(TaskAnswer {
             success: true,

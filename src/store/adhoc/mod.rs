@@ -76,14 +76,22 @@ impl Tasks {
         }
     }
 
+    /// Whether there may be a database in its place. Looks only.
+    pub fn check_place(root: &Root, settings: &Settings) -> Result<(), StoreError> {
+        let path = Tasks::path(root, settings);
+        // What is not there yet will be made below what is.
+        let there = path.ancestors().skip(1).find(|folder| folder.exists());
+        match there.and_then(network::file_system) {
+            Some(kind) => Err(StoreError::DatabaseOnNetwork { path, kind }),
+            None => Ok(()),
+        }
+    }
+
     /// Opens the database, and makes it where it is not there.
     pub fn open(root: &Root, settings: &Settings) -> Result<Tasks, StoreError> {
+        Tasks::check_place(root, settings)?;
         let path = Tasks::path(root, settings);
-        let folder = file::folder_of(&path);
-        file::create_folder(folder)?;
-        if let Some(kind) = network::file_system(folder) {
-            return Err(StoreError::DatabaseOnNetwork { path, kind });
-        }
+        file::create_folder(file::folder_of(&path))?;
         file::create_folder(&root.state_dir())?;
         make_private(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -119,6 +119,23 @@ impl Daemon {
         answer(path, request.send_json(body))
     }
 
+    /// PATCH with the secret.
+    #[track_caller]
+    pub(crate) fn patch(&self, path: &str, body: &Value) -> Answer {
+        let request = self.agent.patch(self.url(path));
+        let response = request
+            .header("Authorization", format!("Bearer {SECRET}"))
+            .send_json(body);
+        answer(path, response)
+    }
+
+    /// DELETE with the secret.
+    #[track_caller]
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        let request = self.agent.delete(self.url(path));
+        answer(path, request.header("Authorization", format!("Bearer {SECRET}")).call())
+    }
+
     /// POST with the secret.
     #[track_caller]
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
