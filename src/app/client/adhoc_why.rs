@@ -199,21 +199,25 @@ impl Standing {
     pub(super) fn look(context: &Context, place: &Where) -> Result<Option<Standing>, Failure> {
         if let Where::There(daemon) = place {
             let AdhocPage { counts, scheduler, .. } = daemon.get("/api/tasks?limit=1")?;
-            let any = counts != AdhocCounts::default();
-            return Ok(any.then_some(Standing { counts, scheduler }));
+            return Ok(Standing { counts, scheduler }.of_any());
         }
         let Some(desk) = Desk::find(context)? else {
             return Ok(None);
         };
         let pid = desk.scheduler()?;
-        Ok(Some(Standing {
+        let standing = Standing {
             counts: desk.tasks.counts().map_err(Failure::failed)?,
             scheduler: AdhocScheduler {
                 running: pid.is_some(),
                 pid,
                 trouble: desk.tasks.fact("trouble").map_err(Failure::failed)?,
             },
-        }))
+        };
+        Ok(standing.of_any())
+    }
+
+    fn of_any(self) -> Option<Standing> {
+        (self.counts != AdhocCounts::default()).then_some(self)
     }
 
     /// For people.
