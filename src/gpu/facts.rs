@@ -47,24 +47,17 @@ pub(crate) enum Looked<'a> {
 }
 
 /// Reads facts, and remembers them.
+#[derive(Default)]
 pub(crate) struct FactsReader {
     known: HashMap<i32, Facts>,
-    pid_max: u32,
-}
-
-impl Default for FactsReader {
-    fn default() -> Self {
-        FactsReader {
-            known: HashMap::new(),
-            pid_max: PID_MAX_LIMIT,
-        }
-    }
+    /// Read once a round, where a pid is looked at.
+    pid_max: Option<u32>,
 }
 
 impl FactsReader {
     /// A round begins: one look at all GPUs.
-    pub(crate) fn begin(&mut self, proc: &mut Proc) {
-        self.pid_max = proc.pid_max().unwrap_or(PID_MAX_LIMIT);
+    pub(crate) fn begin(&mut self) {
+        self.pid_max = None;
     }
 
     /// A round is over: forget what was not seen in it.
@@ -74,10 +67,10 @@ impl FactsReader {
 
     /// Looks at a pid that a driver lists.
     pub(crate) fn of(&mut self, pid: u32, proc: &mut Proc) -> Looked<'_> {
-        let Some(pid) = i32::try_from(pid)
-            .ok()
-            .filter(|&known| known > 1 && pid <= self.pid_max)
-        else {
+        let pid_max = *self
+            .pid_max
+            .get_or_insert_with(|| proc.pid_max().unwrap_or(PID_MAX_LIMIT));
+        let Some(pid) = i32::try_from(pid).ok().filter(|&known| known > 1 && pid <= pid_max) else {
             return Looked::Nonsense;
         };
         let Some(stat) = proc.stat(pid) else {

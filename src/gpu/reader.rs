@@ -111,8 +111,11 @@ impl GpuReader {
         let behind_another = state.busy.is_some();
         state.wanted = state.wanted.max(ticket);
         state.asked_at = Some(now);
+        // Whoever wakes wants the lock.
+        drop(state);
         self.shared.asked.notify_one();
         let deadline = Instant::now() + patience;
+        let mut state = self.shared.lock();
         while state.done < ticket && !state.closed {
             let Some(left) = deadline
                 .checked_duration_since(Instant::now())
@@ -205,6 +208,8 @@ fn serve(mut source: Box<dyn GpuSource>, shared: &Shared) {
         }
         (state.busy, state.hung, state.done) = (None, false, state.started);
         state.keep(reading);
+        // Whoever wakes wants the lock.
+        drop(state);
         shared.answered.notify_all();
     }
 }

@@ -120,7 +120,7 @@ pub(crate) const TICKETS: usize = 256;
 pub(crate) const PREVIEWED_HEADS: usize = 200;
 
 /// Runs that one answer lists at most.
-pub(crate) const LISTED_RUNS: usize = 200;
+pub(crate) const LISTED_RUNS: usize = gpuyard_core::wire::Runs::MOST;
 
 /// Between the death of a scheduler that was started again and the next start; doubled at each death.
 pub(crate) const RECOVERY_DELAY: Duration = Duration::from_secs(1);

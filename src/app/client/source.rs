@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     Context, Daemon,
     account::Where,
-    live::{Live, News, Topic},
+    live::{Live, Topic},
     runs::{RunView, latest_first},
     state::{self, Found, Wanted},
 };
@@ -73,11 +73,15 @@ fn view(run: Run, running: bool) -> RunView {
 }
 
 fn runs_of(daemon: &Daemon, wanted: Wanted) -> Result<Vec<RunView>, Failure> {
-    let query = wanted.key.map_or(String::new(), |ConfigKey { mode, index }| {
-        format!("?mode={mode}&config_index={index}")
-    });
-    let Runs { runs } = daemon.get(&format!("/api/scheduler/runs{query}"))?;
     let lives = Lives::ask(daemon)?;
+    let mut runs = list(daemon, wanted.key)?;
+    if wanted.key.is_none() && runs.len() >= Runs::MOST {
+        // One answer does not hold all: those of each command file are asked for.
+        runs.clear();
+        for key in lives.keys() {
+            runs.extend(list(daemon, Some(key))?);
+        }
+    }
     // The one that runs is the latest, whatever the clock said.
     let (first, rest): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|run| lives.has(run));
     let mut known = BTreeSet::new();
@@ -88,6 +92,15 @@ fn runs_of(daemon: &Daemon, wanted: Wanted) -> Result<Vec<RunView>, Failure> {
         }
     }
     Ok(views)
+}
+
+/// Runs without their tasks, newest first.
+fn list(daemon: &Daemon, key: Option<ConfigKey>) -> Result<Vec<Run>, Failure> {
+    let query = key.map_or(String::new(), |ConfigKey { mode, index }| {
+        format!("?mode={mode}&config_index={index}")
+    });
+    let Runs { runs } = daemon.get(&format!("/api/scheduler/runs{query}"))?;
+    Ok(runs)
 }
 
 /// One run with its tasks; `None` where it is gone meanwhile.
@@ -109,6 +122,14 @@ struct Lives(SchedulerStates);
 impl Lives {
     fn ask(daemon: &Daemon) -> Result<Lives, Failure> {
         daemon.get("/api/scheduler/state").map(Lives)
+    }
+
+    /// Every command file that is there, or has a run.
+    fn keys(&self) -> Vec<ConfigKey> {
+        let of = |mode, states: &BTreeMap<u32, _>| -> Vec<ConfigKey> {
+            states.keys().map(|&index| ConfigKey { mode, index }).collect()
+        };
+        [of(Mode::Single, &self.0.single), of(Mode::Multi, &self.0.multi)].concat()
     }
 
     fn has(&self, run: &Run) -> bool {
@@ -148,12 +169,10 @@ impl<'a> Watched<'a> {
         })
     }
 
-    /// Waits for a change, and answers how all stands then.
+    /// Waits for a change, or for some seconds, and answers how all stands then.
     pub(crate) fn next(&mut self) -> Result<Vec<RunView>, Failure> {
         loop {
-            if self.live.next()? == News::Beat {
-                continue;
-            }
+            self.live.next()?;
             if let Some(runs) = self.runs()? {
                 return Ok(runs);
             }

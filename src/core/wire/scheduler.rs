@@ -138,6 +138,11 @@ pub struct TaskRequest {
     pub to: Option<u32>,
 }
 
+impl Runs {
+    /// One answer lists no more; of one command file there are rarely as many.
+    pub const MOST: usize = 200;
+}
+
 /// Answer of an action on one task: the change is on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskAnswer {

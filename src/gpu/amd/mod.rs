@@ -120,7 +120,7 @@ impl GpuSource for AmdSource {
             .first()
             .and_then(|card| card::driver_version(card, &self.sys_root, &self.proc_root));
         let (facts, proc) = (&mut self.facts, &mut self.proc);
-        facts.begin(proc);
+        facts.begin();
         let mut gpus = self.fleet.read(&cards, describe, |card, gpu, hwmon| {
             figures(card, gpu, hwmon, now);
             let listed = shares.remove(&card.pci).unwrap_or_default();

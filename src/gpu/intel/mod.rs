@@ -93,7 +93,7 @@ impl GpuSource for IntelSource {
         }
         self.load.end();
         let (facts, proc) = (&mut self.facts, &mut self.proc);
-        facts.begin(proc);
+        facts.begin();
         let mut gpus = self.fleet.read(&cards, describe, |card, gpu, hwmon| {
             let clients = by_card.remove(card.pci.as_str()).unwrap_or_default();
             fill_memory(card, gpu, &clients, look.unseen, proc);

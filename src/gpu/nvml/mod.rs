@@ -110,7 +110,7 @@ impl NvmlSource {
         let nvml = self.library.open(now.mono).map_err(Failure::Other)?;
         let driver = nvml.sys_driver_version().ok();
         let count = nvml.device_count().map_err(|error| failure("count the GPUs", &error))?;
-        self.facts.begin(&mut self.proc);
+        self.facts.begin();
         let mut gpus: Vec<Gpu> = Vec::with_capacity(count as usize);
         let mut silent: Vec<(u32, NvmlError)> = Vec::new();
         for index in 0..count {
