@@ -37,20 +37,37 @@ pub(crate) fn status(context: &Context, args: &StatusArgs, out: &mut dyn Write) 
         (Where::There(daemon), true) => {
             let mut watched = Watched::begin(context, daemon, args.key())?;
             loop {
-                let now = watched.next()?;
-                let earlier = if args.all {
-                    runs(context, args, &place)?
-                } else {
-                    Vec::new()
-                };
-                let earlier = earlier
-                    .into_iter()
-                    .filter(|run| now.iter().all(|new| new.run.run_id != run.run.run_id));
-                let all = now.iter().cloned().chain(earlier).collect();
-                show_anew(context, args, &place, latest_first(all, args.all), out)?;
+                match show_what_changed(context, args, &place, &mut watched, out) {
+                    // Lost while it was asked something more: the next change is waited for all the same.
+                    Err(failure) if failure.exit == Exit::Failed && !failure.reader_gone => {
+                        output::note(failure.message)
+                    }
+                    shown => shown?,
+                }
             }
         }
     }
+}
+
+/// Waits for a change at a daemon elsewhere, and shows how all stands then.
+fn show_what_changed(
+    context: &Context,
+    args: &StatusArgs,
+    place: &Where,
+    watched: &mut Watched,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let now = watched.next()?;
+    let earlier = if args.all {
+        runs(context, args, place)?
+    } else {
+        Vec::new()
+    };
+    let earlier = earlier
+        .into_iter()
+        .filter(|run| now.iter().all(|new| new.run.run_id != run.run.run_id));
+    let all = now.iter().cloned().chain(earlier).collect();
+    show_anew(context, args, place, latest_first(all, args.all), out)
 }
 
 /// What is asked for, in order.
