@@ -163,7 +163,6 @@ fn shut_down_all_ends_running_ones_and_keeps_what_waits() {
     assert_eq!(yard.adhoc(waits)["status"], "queued");
 }
 
-/// Fault F6 (P1).
 #[test]
 fn a_database_on_a_network_file_system_is_refused_in_words_with_the_setting() {
     let yard = Yard::new("1x24GiB");
@@ -187,7 +186,7 @@ fn a_database_on_a_network_file_system_is_refused_in_words_with_the_setting() {
         "{found}"
     );
     // The rest of the daemon works, and says why this does not.
-    let daemon = yard.serve();
+    let mut daemon = yard.serve();
     let answer = daemon.get("/api/tasks");
     assert_eq!(
         (answer.status, &answer.body["code"]),
@@ -200,7 +199,7 @@ fn a_database_on_a_network_file_system_is_refused_in_words_with_the_setting() {
     );
     assert_eq!(daemon.get("/api/gpu").status, 200);
     assert!(!yard.root.join("logs/gpuyard.db").exists());
-    drop(daemon);
+    daemon.program.kill();
 
     // With the setting, on another disk, all is well.
     let settings = yard.root.join("config/control_setting.yaml");

@@ -62,7 +62,7 @@ fn place_of(order: &[String], name: &str) -> usize {
         .unwrap_or_else(|| panic!("{name} never started"))
 }
 
-/// Fault G2, W3 (P4).
+/// Fault G2, S1 (P4).
 #[test]
 fn a_long_line_is_listed_in_pages_and_drained_in_order_beside_command_files() {
     let tasks = tasks();

@@ -1,7 +1,6 @@
 //! What can be done to ad-hoc tasks over the API, with a scheduler at work on them.
 use std::fs;
 
-use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::{own_lines, script};
@@ -179,5 +178,4 @@ fn one_is_looked_at_changed_tried_again_copied_and_pruned() {
     assert_eq!(left, [kept.to_string()]);
     yard.release("kept", 0);
     assert_eq!(yard.wait_code(kept), 0);
-    daemon.program.signal(Signal::SIGTERM);
 }

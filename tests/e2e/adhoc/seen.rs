@@ -42,7 +42,7 @@ fn pid(process: &Value) -> i32 {
 #[test]
 fn a_gpu_process_names_its_ad_hoc_task_and_ending_it_cancels_the_task() {
     let yard = Yard::new("4x24GiB");
-    let daemon = yard.serve();
+    let mut daemon = yard.serve();
     let ended = yard.submit(&["--memory", "4", "--retries", "3", "--", HOLDS]);
     let other = yard.submit(&["--gpus", "2", "--", HOLDS]);
     let (process, second) = (seen(&daemon, ended), seen(&daemon, other));
@@ -93,7 +93,7 @@ fn a_gpu_process_names_its_ad_hoc_task_and_ending_it_cancels_the_task() {
     assert!(alive(pid(&second)));
 
     // Without a daemon, and from another root: the task's own scheduler is found all the same.
-    drop(daemon);
+    daemon.program.kill();
     let beside = yard.beside();
     let process = beside.on_gpu(other);
     assert_eq!(process["task"]["root"], json!(yard.root), "{process:#}");
