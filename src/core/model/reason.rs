@@ -116,7 +116,8 @@ impl Reason {
                 Lang::Zh => format!("按规则其余显卡留给他人：最多可用 {allowed} 张，已占用 {held} 张"),
             },
             Reason::NotEnoughGpus { free, needed } => match lang {
-                Lang::En => format!("needs {needed} GPU(s) at once, {free} would do now"),
+                Lang::En if *needed == 1 => "needs a GPU, and none would do now".into(),
+                Lang::En => format!("needs {needed} GPUs at once, and {free} would do now"),
                 Lang::Zh => format!("需要同时使用 {needed} 张显卡，目前可用 {free} 张"),
             },
             Reason::HeldForLargerTask => fixed(

@@ -18,6 +18,7 @@ export default {
   gone: 'not there',
   saved: 'Rules saved; running schedulers follow',
   restart: 'At a scheduler’s next start only: {keys}',
+  mend: 'A file that is wrong is mended on the server: this page shows it as soon as it can be read. Until then, running schedulers keep the last rules that could be.',
   could: { read: 'The rules could not be read', save: 'The rules could not be saved' },
   group: { basic: 'Which GPUs', mode: 'How they are filled', retry: 'When a task fails', advanced: 'Advanced' },
   words: {

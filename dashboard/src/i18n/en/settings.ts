@@ -28,6 +28,7 @@ export default {
     hint: 'Whoever has it can run commands as the daemon’s user.',
     changed: 'The key is changed: log in with the new one',
   },
+  mend: 'A file that is wrong is mended on the server: this page shows it as soon as it can be read. Until then the last good settings stay in force.',
   could: { read: 'The settings could not be read', save: 'The settings could not be saved', secret: 'The key could not be changed' },
   key: {
     language: 'Language of logs',

@@ -8,6 +8,7 @@ export default {
   cancellingTip: 'Its processes have been told to end.',
   statuses: 'Tasks by status',
   find: 'Find by name, command or id',
+  findHint: 'Name, command or id…',
   tag: 'Tag',
   anyTag: 'Every tag',
   list: 'Tasks, newest first',

@@ -8,6 +8,7 @@ export default {
   cancellingTip: '已通知其进程结束。',
   statuses: '按状态筛选任务',
   find: '按名称、命令或编号查找',
+  findHint: '名称、命令或编号…',
   tag: '标签',
   anyTag: '所有标签',
   list: '任务列表，最新的在前',
