@@ -4,6 +4,7 @@ mod commands;
 mod drain;
 mod life;
 mod seen;
+mod writers;
 
 use std::{
     fs,
