@@ -122,6 +122,12 @@ pub(crate) const PREVIEWED_HEADS: usize = 200;
 /// Runs that one answer lists at most.
 pub(crate) const LISTED_RUNS: usize = gpuyard_core::wire::Runs::MOST;
 
+/// Between two looks at whether there are more ended runs than are kept.
+pub(crate) const PRUNE_REST: Duration = Duration::from_secs(60);
+
+/// Until the next one where no run has changed: logs grow old by themselves.
+pub(crate) const PRUNE_AT_LEAST: Duration = Duration::from_secs(3600);
+
 /// Between the death of a scheduler that was started again and the next start; doubled at each death.
 pub(crate) const RECOVERY_DELAY: Duration = Duration::from_secs(1);
 

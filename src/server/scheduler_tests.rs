@@ -442,6 +442,47 @@ async fn the_log_of_a_task_that_a_newer_run_took_over_is_kept_until_that_one_goe
 }
 
 #[tokio::test]
+async fn no_more_ended_runs_are_kept_than_the_settings_say_and_old_logs_go_first() {
+    let yard = Yard::with(Settings {
+        secret: SECRET.into(),
+        keep_runs: 2,
+        keep_logs_days: Some(1.0),
+        ..Settings::default()
+    });
+    for run_id in ["single_0-1", "single_0-2", "single_0-3"] {
+        let mut scheduler = Scheduler::begin(&yard, run_id, me());
+        let task_id = scheduler.task(1, 0);
+        scheduler.place(&yard, 1, 0);
+        scheduler.happens(Event::NotLaunched { task_id });
+        scheduler.happens(Event::Closed {
+            state: RunState::Completed,
+        });
+    }
+    let _running = Scheduler::begin(&yard, "single_0-4", me());
+    yard.app.runs.refresh().unwrap();
+    let now = clock::now().wall;
+    crate::runs::prune(&yard.app, now).unwrap();
+    let listed = async || {
+        let (_, body) = yard.ask(known("GET", "/api/scheduler/runs", "")).await;
+        let runs = body["runs"].as_array().unwrap().clone();
+        let mut ids: Vec<_> = runs
+            .iter()
+            .map(|run| run["run_id"].as_str().unwrap().to_owned())
+            .collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(listed().await, ["single_0-2", "single_0-3", "single_0-4"]);
+    let logs = |run: &str| yard.app.root.run_tasks_dir(&RunId(run.into())).exists();
+    assert!(!logs("single_0-1") && logs("single_0-2") && logs("single_0-3"));
+
+    // Two days later the records stand, and the logs are gone.
+    crate::runs::prune(&yard.app, now + jiff::SignedDuration::from_hours(48)).unwrap();
+    assert_eq!(listed().await, ["single_0-2", "single_0-3", "single_0-4"]);
+    assert!(!logs("single_0-2") && !logs("single_0-3"));
+}
+
+#[tokio::test]
 async fn a_stop_reaches_the_scheduler_by_config_and_by_pid() {
     let yard = yard();
     let _place = hold(&yard);

@@ -33,7 +33,7 @@ use crate::{
     live::Hub,
     logs::{Shelf, keep_bindings},
     router::router,
-    runs::Book,
+    runs::{self, Book},
     settings::InForce,
     supervise::Supervisor,
     tls,
@@ -169,6 +169,7 @@ async fn live(options: Options) -> Result<(), StartError> {
     // What was changed between the reading and the watch.
     app.settings_changed();
     let logins = tokio::spawn(keep_logins(Arc::clone(&app), ended.clone()));
+    let pruning = tokio::spawn(runs::keep(Arc::clone(&app), ended.clone()));
     let tasks = tokio::spawn(adhoc::keep(Arc::clone(&app), ended.clone()));
     let terminals = tokio::spawn(adhoc::show_terminals(Arc::clone(&app), ended.clone()));
     let supervisor = tokio::spawn(Supervisor::new(Arc::clone(&app), heard, changed).work(ended.clone()));
@@ -207,7 +208,7 @@ async fn live(options: Options) -> Result<(), StartError> {
     any(&mut signals).await;
     tracing::info!("the daemon ends; schedulers and their tasks go on");
     end.send_replace(true);
-    for task in [serving, supervisor, bindings, tasks, terminals, logins] {
+    for task in [serving, supervisor, bindings, tasks, terminals, logins, pruning] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a part of the daemon failed");
         }

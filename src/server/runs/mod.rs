@@ -1,5 +1,6 @@
 //! The runs of this root: live ones followed in memory, ended ones by their figures alone.
 mod followed;
+mod keep;
 mod remove;
 mod standing;
 
@@ -17,6 +18,9 @@ use gpuyard_core::{
 };
 use gpuyard_exec::clock;
 use gpuyard_store::{StoreError, state};
+pub(crate) use keep::keep;
+#[cfg(test)]
+pub(crate) use keep::prune;
 pub(crate) use remove::{no_such_run, remove};
 pub(crate) use standing::Standing;
 use tokio::sync::watch;

@@ -3,94 +3,113 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use gpuyard_core::{
     model::{ConfigKey, RunId, TaskId},
-    queue::Machine,
+    queue::{Machine, Task},
 };
-use gpuyard_exec::place::{Place, PlaceError};
+use gpuyard_exec::{
+    lease::HeldLease,
+    place::{Place, PlaceError},
+};
 use gpuyard_store::{attempts, state};
 
 use super::{Book, Standing};
 use crate::{adhoc::is_of, app::App, error::ApiError};
 
-/// What has to be known of a run before it goes.
+/// A run that nobody works at, nor can while this is held.
 struct Parting {
-    standing: Standing,
-    machine: String,
     /// Tasks that a newer run has taken over.
     given: BTreeSet<TaskId>,
     /// Tasks that it has taken over itself.
     taken: BTreeSet<TaskId>,
+    /// The other runs of its command file.
+    others: Vec<RunId>,
+    _place: Option<Place>,
 }
 
 /// Deletes a run with the logs of its attempts. Refused while its scheduler or anything that it started lives, and where that
 /// cannot be known from here.
 pub(crate) fn remove(app: &Arc<App>, run_id: &RunId) -> Result<(), ApiError> {
     app.runs.refresh()?;
-    let Some(key) = app.runs.key_of(run_id) else {
-        return Err(no_such_run());
-    };
-    let parting = app.runs.with_machine(run_id, Parting::of)?.ok_or_else(no_such_run)?;
-    if !parting.standing.ours {
-        return Err(not_ours(&parting.machine));
-    }
-    if parting.standing.alive {
-        return Err(still_running());
-    }
-    // Nobody goes on with it meanwhile. Only the newest one could be gone on with.
-    let place = match app.runs.newest_of(key).as_ref() == Some(run_id) {
-        true => Some(take_place(app, key)?),
-        false => None,
-    };
-    // Asked after the place is ours: whoever had it has told of its attempts by now.
-    let at_work = app
-        .host
-        .leases()?
-        .into_iter()
-        .filter(|held| held.lease.run_id == *run_id && is_of(&app.root, &held.lease.root) && held.is_live());
-    match at_work.count() {
-        0 => {}
-        count => return Err(still_at_work(count)),
-    }
-    let others = app.runs.others(key, run_id);
-    let mut kept = BTreeSet::new();
-    for task in parting.given {
-        if app.runs.shows_any(&others, &task)? {
-            kept.insert(task);
-        }
-    }
+    let parting = Parting::begin(app, run_id)?;
     // The logs first: while the record stands, the run is listed, and this can be done again.
-    attempts::put_away(&app.root, run_id, &kept)?;
-    for task in parting.taken {
-        for older in attempts::runs_of(&app.root, &task)? {
-            if !app.runs.is_listed(&older)? && !app.runs.shows_any(&others, &task)? {
-                attempts::put_away_task(&app.root, &older, &task)?;
+    parting.put_logs_away(app, run_id)?;
+    for task in &parting.taken {
+        for older in attempts::runs_of(&app.root, task)? {
+            if !app.runs.is_listed(&older)? && !app.runs.shows_any(&parting.others, task)? {
+                attempts::put_away_task(&app.root, &older, task)?;
             }
         }
     }
     state::remove(&app.root.state_dir(), run_id)?;
-    drop(place);
+    drop(parting);
     app.runs.refresh()?;
     // Gigabytes perhaps: nobody waits for it but the caller.
     attempts::clear(&app.root)?;
     Ok(())
 }
 
+/// Removes the logs of a run, and lets its record stand. Refused as [`remove`] is.
+pub(super) fn remove_logs(app: &Arc<App>, run_id: &RunId) -> Result<(), ApiError> {
+    Parting::begin(app, run_id)?.put_logs_away(app, run_id)?;
+    attempts::clear(&app.root)?;
+    Ok(())
+}
+
 impl Parting {
-    fn of(machine: &Machine) -> Parting {
-        let run = machine.run();
-        let own = format!("{}-", run.task_seed);
-        let tasks = || run.queues.values().flat_map(|queue| &queue.processes);
-        Parting {
-            standing: Standing::of(run),
-            machine: run.node.hostname.clone(),
-            given: tasks()
-                .filter(|task| task.was_taken_over())
-                .map(|task| task.task_id.clone())
-                .collect(),
-            taken: tasks()
-                .filter(|task| !task.task_id.as_str().starts_with(&own))
-                .map(|task| task.task_id.clone())
-                .collect(),
+    fn begin(app: &App, run_id: &RunId) -> Result<Parting, ApiError> {
+        let Some(key) = app.runs.key_of(run_id) else {
+            return Err(no_such_run());
+        };
+        let look = |machine: &Machine| {
+            let run = machine.run();
+            let own = format!("{}-", run.task_seed);
+            let tasks = || run.queues.values().flat_map(|queue| &queue.processes);
+            let ids = |wanted: &dyn Fn(&Task) -> bool| {
+                let found = tasks().filter(|task| wanted(task));
+                found.map(|task| task.task_id.clone()).collect::<BTreeSet<_>>()
+            };
+            let given = ids(&Task::was_taken_over);
+            let taken = ids(&|task| !task.task_id.as_str().starts_with(&own));
+            (Standing::of(run), run.node.hostname.clone(), given, taken)
+        };
+        let (standing, machine, given, taken) = app.runs.with_machine(run_id, look)?.ok_or_else(no_such_run)?;
+        if !standing.ours {
+            return Err(not_ours(&machine));
         }
+        if standing.alive {
+            return Err(still_running());
+        }
+        // Nobody goes on with it meanwhile. Only the newest one could be gone on with.
+        let place = match app.runs.newest_of(key).as_ref() == Some(run_id) {
+            true => Some(take_place(app, key)?),
+            false => None,
+        };
+        // Asked after the place is ours: whoever had it has told of its attempts by now.
+        let of_run = |held: &HeldLease| held.lease.run_id == *run_id && is_of(&app.root, &held.lease.root);
+        let at_work = app
+            .host
+            .leases()?
+            .into_iter()
+            .filter(|held| of_run(held) && held.is_live());
+        match at_work.count() {
+            0 => Ok(Parting {
+                given,
+                taken,
+                others: app.runs.others(key, run_id),
+                _place: place,
+            }),
+            count => Err(still_at_work(count)),
+        }
+    }
+
+    /// But for those of tasks that another run shows.
+    fn put_logs_away(&self, app: &App, run_id: &RunId) -> Result<(), ApiError> {
+        let mut kept = BTreeSet::new();
+        for task in &self.given {
+            if app.runs.shows_any(&self.others, task)? {
+                kept.insert(task.clone());
+            }
+        }
+        Ok(attempts::put_away(&app.root, run_id, &kept)?)
     }
 }
 
