@@ -44,16 +44,26 @@ pub(crate) struct HostMemory {
 /// The tree, with a buffer that is used again and again.
 pub(crate) struct Proc {
     root: PathBuf,
+    is_ours: bool,
     buffer: Vec<u8>,
 }
 
 impl Proc {
     /// Reads below `root`.
     pub(crate) fn new(root: impl Into<PathBuf>) -> Proc {
+        let root = root.into();
+        let own_pid = std::process::id().to_string();
         Proc {
-            root: root.into(),
+            is_ours: root == Path::new("/proc")
+                && std::fs::read_link("/proc/self").is_ok_and(|pid| pid == Path::new(&own_pid)),
+            root,
             buffer: Vec::with_capacity(16 * 1024),
         }
+    }
+
+    /// Its pids are those that our system calls mean: no recorded tree, and not the tree of another pid namespace.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.is_ours
     }
 
     fn path(&self, pid: i32, name: &str) -> PathBuf {
