@@ -25,7 +25,8 @@ mod terminal;
 mod visible;
 mod window;
 
-#[cfg(fuzzing)]
+// In tests too, so that what only a fuzzer uses does not rot.
+#[cfg(any(fuzzing, test))]
 pub mod fuzz {
     //! What fuzz targets reach into (fuzz/). Only there in their builds.
 

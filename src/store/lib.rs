@@ -22,7 +22,8 @@ pub mod state;
 pub mod watch;
 mod yaml;
 
-#[cfg(fuzzing)]
+// In tests too, so that what only a fuzzer uses does not rot.
+#[cfg(any(fuzzing, test))]
 pub mod fuzz;
 
 pub use error::{FieldProblem, StoreError};

@@ -27,7 +27,7 @@ pub(crate) fn load(path: &Path) -> Result<(String, Value), StoreError> {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Wrong {
     line: usize,
-    expected: String,
+    pub(crate) expected: String,
 }
 
 impl Wrong {

@@ -67,7 +67,7 @@ impl Record for Entry {
 }
 
 /// How many events a journal's bytes hold, bytes of whole lines, and broken lines.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub(crate) fn counts<E: Record>(bytes: &[u8]) -> (usize, usize, usize) {
     let read = journal::read::<E>(bytes);
     (read.events.len(), read.whole, read.broken.len())
