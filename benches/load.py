@@ -178,7 +178,8 @@ def measure(options, folder):
     host = Host(folder / "idle", library, options.gpus, 0, 0)
     try:
         daemon, port, root = start(host, binary, 0, 0, cores[0])
-        time.sleep(10)
+        # With nobody connected for 30 s the daemon gives memory back.
+        time.sleep(40)
         watched = Process(daemon.pid)
         result["idle"] = watched.idle(options.idle) | {"rss_file_mib": watched.kib("RssFile") / 1024, "threads": len(list(Path(f"/proc/{daemon.pid}/task").iterdir()))}
         end(daemon, host, binary, root, 0)
