@@ -153,6 +153,21 @@ test('waiting ones are cancelled at once and can be brought back; running ones a
   await expect(desk.locator('.badge', { hasText: /Waiting|Running/ })).toBeVisible()
 })
 
+test('the GPU page says which task sits on which GPU, also before it has a process there', async ({ desk, yard }) => {
+  const quiet = await make(yard, { command: 'sleep 600', gpu_count: 2, name: 'quiet' })
+  const loud = await make(yard, { command: 'GPUYARD_SIMULATED_MEMORY=3GiB sleep 600', name: 'loud' })
+  await desk.goto(`${yard.url}/gpu`)
+  const card = (gpu: number) => desk.locator(`[data-gpu="${gpu}"]`)
+  for (const gpu of [0, 1]) await expect(card(gpu).getByRole('link', { name: `Task ${quiet} · quiet` })).toBeVisible({ timeout: 30_000 })
+  await expect(card(2).getByRole('link', { name: `Task ${loud}` })).toHaveCount(1, { timeout: 30_000 })
+  await expect(desk.getByRole('heading', { name: 'GPU 3 is free' })).toBeVisible()
+  await card(0).getByRole('link').click()
+  await expect(desk).toHaveURL(new RegExp(`/tasks/${quiet}$`))
+  await yard.api('POST', `/tasks/${quiet}/cancel`)
+  await desk.goto(`${yard.url}/gpu`)
+  await expect(desk.getByRole('heading', { name: 'GPU 0, 1 and 3 are free' })).toBeVisible({ timeout: 30_000 })
+})
+
 test('thousands of tasks are a few rows, come in pages, and are all reached', async ({ desk, yard }) => {
   await make(yard, { command: 'sleep 600', gpu_count: 4 })
   await make(yard, { command: 'echo {n}', name: 'n{n}', matrix: { n: Array.from({ length: 900 }, (_, n) => n) } })

@@ -188,6 +188,13 @@ async fn ad_hoc_tasks_and_their_logs_are_told() {
     std::fs::write(&path, "one\n").unwrap();
     page.change(|set| set["log"]["exists"] == true && set["log"]["size"] == 4)
         .await;
+
+    page.say(json!({"op": "subscribe", "topic": "seats"})).await;
+    let mut seats = page.next().await.unwrap();
+    while seats["topic"] != "seats" || seats["set"]["1"].is_null() {
+        seats = page.next().await.unwrap();
+    }
+    assert_eq!(seats["set"]["1"], json!({"tasks": []}), "{seats}");
 }
 
 #[tokio::test]

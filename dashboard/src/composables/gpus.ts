@@ -1,7 +1,7 @@
 // The GPUs, live, for as long as the caller lives; and which of them tasks hold.
 import { computed, shallowRef, triggerRef, watch } from 'vue'
 import { useLoaded } from '@/composables/loaded'
-import { readHistory, reportOf, SPANS, Traces, tracesOf, type GpuReport } from '@/domain/gpu'
+import { readHistory, reportOf, seatsOf, SPANS, Traces, tracesOf, type GpuReport, type Sitting } from '@/domain/gpu'
 import { useLive } from '@/stores/live'
 import { usePreferences } from '@/stores/preferences'
 import { useRuns } from '@/stores/runs'
@@ -29,7 +29,9 @@ export function useGpus() {
   watch(history.data, (found) => found && (traces.value = tracesOf(found)))
   watch(() => preferences.rate, (rate) => live.setRate('gpu', rate))
 
-  /** Indices of the GPUs that tasks of live schedulers hold. */
-  const held = computed(() => new Set(runs.list.filter((head) => head.running).flatMap((head) => head.run.gpus_used)))
-  return { report, held, traces }
+  const seats = shallowRef<ReadonlyMap<number, Sitting[]>>(new Map())
+  live.follow('seats', (entries) => (seats.value = seatsOf(entries)))
+  /** Indices of the GPUs that tasks hold: of live schedulers, and ad-hoc ones. */
+  const held = computed(() => new Set([...runs.list.filter((head) => head.running).flatMap((head) => head.run.gpus_used), ...seats.value.keys()]))
+  return { report, held, seats, traces }
 }

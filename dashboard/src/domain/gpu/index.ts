@@ -29,3 +29,16 @@ export function reportOf(entries: ReadonlyMap<string, unknown>): GpuReport | nul
   gpus.sort((a, b) => a.index - b.index)
   return { ...report, host, gpus }
 }
+
+/** An ad-hoc task that holds a GPU, with or without a process there. */
+export interface Sitting {
+  id: number
+  name: string | null
+}
+
+/** Who sits where, by the GPU's index, from the entries of the topic `seats`; empty GPUs are not in it. */
+export function seatsOf(entries: ReadonlyMap<string, unknown>): Map<number, Sitting[]> {
+  const seats = new Map<number, Sitting[]>()
+  for (const [index, { tasks }] of entries as ReadonlyMap<string, { tasks: Sitting[] }>) if (tasks.length) seats.set(Number(index), tasks)
+  return seats
+}

@@ -4,6 +4,7 @@ mod gpu;
 mod log;
 mod run;
 mod schedulers;
+mod seats;
 mod task;
 mod tasks;
 
@@ -26,6 +27,7 @@ pub(super) fn open(app: &Arc<App>, name: &str, lang: Lang) -> Result<Box<dyn Sou
         ("task", Some(id)) => Ok(Box::new(task::OneTask::new(app, TaskId(id.to_owned()), lang))),
         ("log", Some(query)) => Ok(Box::new(log::OneLog::new(app, query, lang)?)),
         ("tasks", None) => Ok(Box::new(tasks::Tasks::new(app, lang))),
+        ("seats", None) => Ok(Box::new(seats::Seats::new(app))),
         ("files", None) => Ok(Box::new(files::Files::new(app))),
         _ => Err(no_such_topic(name)),
     }
