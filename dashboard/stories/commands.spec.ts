@@ -39,6 +39,20 @@ test('edit a queue, save, start, watch it run, stop', async ({ desk, yard }) => 
   await expect(row(desk, 'q2.1')).toContainText('Stopped')
 })
 
+test('what was added to a run that is over runs without what is done', async ({ desk, yard }) => {
+  yard.write(FILE, block(1, 'echo done >> ran.txt', 4))
+  await open(desk, yard)
+  await desk.getByRole('button', { name: 'Start', exact: true }).click()
+  await expect(row(desk, 'q1.1')).toContainText('Completed')
+  await expect(desk.getByRole('button', { name: 'Resume' })).toHaveCount(0)
+  await desk.getByRole('button', { name: 'Add a task to queue 1' }).click()
+  await row(desk, 'q1.2').getByLabel('Commands, one a line').fill('echo new >> ran.txt')
+  await desk.getByRole('button', { name: 'Save and resume' }).click()
+  await expect(row(desk, 'q1.2')).toContainText('Completed')
+  await expect(desk.locator('[data-config="single_0"] > header')).toContainText('Completed')
+  expect(yard.read('work/ran.txt')).toBe('done\nnew\n')
+})
+
 test('two tabs edit the same file: merge, task by task where they clash', async ({ desk, yard, context }) => {
   yard.write(FILE, block(1, 'echo a', 4) + block(1, 'echo b', 4) + block(2, 'echo c', 4))
   const other = await context.newPage()

@@ -64,6 +64,8 @@ test('a pasted script runs, its log is live, and a copy of it runs again', async
   const script = conda(yard)
   await desk.goto(`${yard.url}/tasks`)
   await expect(desk.getByText('No task yet')).toBeVisible()
+  // Nobody is at work on what is not there, and nobody is missed.
+  await expect(desk.getByText('No scheduler is at work')).toHaveCount(0)
   await desk.locator('.empty').getByRole('button', { name: 'New task' }).click()
   await paste(desk, script)
   await expect(desk.getByLabel('GPU model')).toContainText('4 of 4 free')
