@@ -392,8 +392,11 @@ fn after_a_reboot_what_waited_waits_in_order_and_what_ran_has_failed_for_that_re
         .collect();
     // The power goes: every process, and the host folder, which is in memory.
     scheduler.kill();
-    for pid in yard.processes() {
-        kill(pid, Signal::SIGKILL);
+    // All at one moment: no runner sees its task die before it does.
+    for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+        for pid in yard.processes() {
+            kill(pid, signal);
+        }
     }
     wait_until("all is dead", || yard.processes().is_empty());
     fs::remove_dir_all(&yard.host).unwrap();
