@@ -48,11 +48,25 @@ pub fn read_start(folder: &Path) -> Result<Option<StartRecord>, ExecError> {
     read(&folder.join(START_FILE), "start record")
 }
 
-/// Reads `exit.json`; `Ok(None)` when there is none. After a power cut, it may have the name of its room still.
+/// Reads `exit.json`; `Ok(None)` when there is none.
 pub fn read_exit(folder: &Path) -> Result<Option<ExitRecord>, ExecError> {
-    let record = read(&folder.join(EXIT_FILE), "exit record")?;
+    read(&folder.join(EXIT_FILE), "exit record")
+}
+
+/// [`read_exit`] where the runner is gone. A record that it could not give its name any more, as it was killed or the
+/// power was cut, gets it now.
+pub(crate) fn claim_exit(folder: &Path) -> Result<Option<ExitRecord>, ExecError> {
+    if let Some(record) = read_exit(folder)? {
+        return Ok(Some(record));
+    }
+    let room = folder.join(ROOM_FILE);
     // Blank, or cut off in the middle of being written, it is as good as none.
-    Ok(record.or_else(|| read(&folder.join(ROOM_FILE), "exit record").ok().flatten()))
+    let record: Option<ExitRecord> = read(&room, "exit record").ok().flatten();
+    if record.is_some() {
+        // Should it fail, the record is found here again.
+        let _ = fs::rename(&room, folder.join(EXIT_FILE));
+    }
+    Ok(record)
 }
 
 /// Tells the attempt's log how much GPU memory was seen in use at most; call it when the peak has risen.
@@ -106,7 +120,7 @@ pub(crate) fn write_start(folder: &Path, record: &StartRecord) -> Result<(), Exe
 
 /// Room on the disk for the exit record, taken and synced while the command runs: a file of spaces, which JSON allows
 /// after a record. What fills the disk meanwhile cannot keep the record from being written, and at the end, while the next
-/// task waits, one sync makes it durable: the file's name is on the disk already, and [`read_exit`] knows it.
+/// task waits, one sync makes it durable: the file's name is on the disk already, and [`claim_exit`] knows it.
 #[derive(Debug)]
 pub(crate) struct Room {
     file: File,
@@ -258,13 +272,15 @@ mod unit {
     fn a_record_in_its_room_counts_once_it_is_whole() {
         let dir = tempfile::tempdir().unwrap();
         let room = Room::take(dir.path()).unwrap();
-        assert_eq!(read_exit(dir.path()).unwrap(), None);
+        assert_eq!(claim_exit(dir.path()).unwrap(), None);
         // As after a power cut: written or half so, and not renamed.
         fs::write(dir.path().join(ROOM_FILE), &RECORD[..60]).unwrap();
-        assert_eq!(read_exit(dir.path()).unwrap(), None);
+        assert_eq!(claim_exit(dir.path()).unwrap(), None);
         fs::write(dir.path().join(ROOM_FILE), RECORD).unwrap();
-        let record = read_exit(dir.path()).unwrap().unwrap();
+        assert_eq!(read_exit(dir.path()).unwrap(), None);
+        let record = claim_exit(dir.path()).unwrap().unwrap();
         assert_eq!(record.outcome, Outcome::Exited { code: 3 });
+        assert_eq!(read_exit(dir.path()).unwrap().as_ref(), Some(&record));
 
         drop(room);
         let room = Room::take(dir.path()).unwrap();

@@ -228,6 +228,8 @@ impl<'de> Visitor<'de> for Tree<'_> {
 /// Keys whose whole content is replaced: what the new value does not have goes.
 const REPLACED: &[&str] = &["environment"];
 
+const NO_KEYS: &str = "its top level is not keys with values";
+
 /// Changes keys of a YAML text, and nothing else. A change of an object key changes the keys that it carries.
 /// The result has been read again and compared with what was meant; comments have been counted.
 pub(crate) fn edit(text: &str, changes: &Map<String, Value>) -> Result<String, String> {
@@ -235,7 +237,8 @@ pub(crate) fn edit(text: &str, changes: &Map<String, Value>) -> Result<String, S
     let changes = &as_written(changes);
     let mut meant = match &before {
         Value::Null => Value::Object(Map::new()),
-        tree => tree.clone(),
+        Value::Object(_) => before.clone(),
+        _ => return Err(NO_KEYS.into()),
     };
     merge(&mut meant, changes);
     if same(&before, &meant) {
@@ -261,7 +264,7 @@ pub(crate) fn edit(text: &str, changes: &Map<String, Value>) -> Result<String, S
     let comments_before = comments(&file);
     let document = file.ensure_document();
     let Some(mapping) = document.as_mapping() else {
-        return Err("its top level is not keys with values".into());
+        return Err(NO_KEYS.into());
     };
     apply(&mapping, &before, changes);
     let mut out = file.to_string();

@@ -154,7 +154,7 @@ impl LocalExecutor {
             Ok(sys::Wait::Alive) => return,
             _ => None,
         };
-        match attempt::read_exit(&attempt.folder) {
+        match attempt::claim_exit(&attempt.folder) {
             Ok(Some(record)) => {
                 self.attempts.remove(uni_id);
                 // The runner may have been killed between its record and this.

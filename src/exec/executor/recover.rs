@@ -40,7 +40,7 @@ impl LocalExecutor {
             return Ok(running);
         }
         // No runner. It may have written its record just before it ended.
-        if let Some(record) = attempt::read_exit(folder)? {
+        if let Some(record) = attempt::claim_exit(folder)? {
             self.host.clear(uni_id);
             return Ok(Recovered::Ended(record));
         }

@@ -290,3 +290,12 @@ proptest! {
         edit(&out, again.as_object().unwrap()).map_err(TestCaseError::fail)?;
     }
 }
+
+/// Found by fuzz/fuzz_targets/yaml_edit.rs: nothing was changed, and all was said to be well.
+#[test]
+fn a_text_without_keys_takes_none() {
+    for text in ["just words\n", "- a\n- b\n", "7\n", "true\n"] {
+        let changes = Map::from_iter([("work_dir".to_owned(), Value::from("/data"))]);
+        assert_eq!(edit(text, &changes), Err(NO_KEYS.to_owned()), "{text:?}");
+    }
+}

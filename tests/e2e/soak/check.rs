@@ -126,8 +126,20 @@ fn tasks_run_until_they_end_well(world: &World, marks: &[Mark], attempts: &BTree
             _ => {}
         }
     }
-    for job in world.sheets.iter().flat_map(|sheet| &sheet.jobs) {
-        assert!(done.contains_key(job.name.as_str()), "{} was never done", job.name);
+    let jobs = world.sheets.iter().flat_map(|sheet| &sheet.jobs).map(|job| &job.name);
+    for name in jobs.chain(world.submitted.iter().flatten()) {
+        assert!(done.contains_key(name.as_str()), "{name} was never done");
+    }
+    for (side, accepted) in world.submitted.iter().enumerate() {
+        let counts = world.adhoc(side);
+        // One whose answer was lost with its daemon may have been accepted too.
+        let known = counts["completed"].as_u64().unwrap_or_default() as usize;
+        assert!(known >= accepted.len(), "{counts} of {accepted:?}");
+        assert_eq!(
+            (&counts["failed"], &counts["cancelled"]),
+            (&0.into(), &0.into()),
+            "{counts}"
+        );
     }
 }
 

@@ -17,6 +17,7 @@ const DEEDS: &[(u64, Deed)] = &[
     (5, reorder),
     (4, ask_for_more),
     (14, start),
+    (8, submit),
     (3, stop),
     (2, drain),
     (3, detach),
@@ -108,6 +109,31 @@ fn start(world: &mut World, dice: &mut Dice) {
     let number = sheet(world, dice);
     world.start(number);
     world.did("started");
+}
+
+/// Ad-hoc tasks; what the daemon has accepted is to be done.
+fn submit(world: &mut World, dice: &mut Dice) {
+    let side = dice.roll(2) as usize;
+    let gpus = 1 + dice.roll(GPUS);
+    let name = format!("{}-{}", ['D', 'E'][side], world.asked);
+    world.asked += 1;
+    let body = json!({
+        "command": format!("bash task.sh soak {name} {} 0", dice.roll(900)),
+        "work_dir": world.yards[side].work,
+        "gpu_count": gpus,
+        "memory": 1 + dice.roll(20),
+        "priority": dice.roll(3),
+        "retries": 1_000_000,
+    });
+    let Some(daemon) = &world.daemons[side] else { return };
+    // With a full disk it refuses.
+    if daemon
+        .try_post("/api/tasks", &body)
+        .is_some_and(|answer| answer.status == 200)
+    {
+        world.submitted[side].push(name);
+        world.did("submitted");
+    }
 }
 
 fn end(world: &mut World, dice: &mut Dice, how: &serde_json::Value) {

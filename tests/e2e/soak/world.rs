@@ -47,6 +47,10 @@ pub(super) struct World {
     pub(super) yards: [Yard; 2],
     pub(super) daemons: [Option<Daemon>; 2],
     pub(super) sheets: Vec<Sheet>,
+    /// Names of the ad-hoc tasks that each daemon has accepted.
+    pub(super) submitted: [Vec<String>; 2],
+    /// Ad-hoc tasks that were asked for, accepted or not.
+    pub(super) asked: u64,
     /// The first root's `logs/` is a disk of its own, which can be filled.
     pub(super) small_disk: bool,
     pub(super) deeds: BTreeMap<&'static str, u64>,
@@ -99,6 +103,8 @@ impl World {
             yards: [yard, other],
             daemons,
             sheets,
+            submitted: [Vec::new(), Vec::new()],
+            asked: 0,
             small_disk,
             deeds: BTreeMap::new(),
             clock,
@@ -243,20 +249,36 @@ impl World {
     /// Tasks of a command file that have not said that they ended well, and one for a run that does not say so of them all:
     /// what was stopped in its last moment is done again.
     fn left(&self, number: usize) -> usize {
-        let ended: BTreeSet<String> = self.yards[0]
-            .marks()
-            .into_iter()
-            .filter(|mark| mark.event == "end")
-            .map(|mark| mark.name)
-            .collect();
+        let ended = self.ended();
         let sheet = &self.sheets[number];
         let left = sheet.jobs.iter().filter(|job| !ended.contains(&job.name)).count();
         let run = self.yards[sheet.side].try_run(sheet.config);
         left + usize::from(run.is_none_or(|run| run["state"] != "completed"))
     }
 
+    /// Names of tasks that have said that they ended well.
+    fn ended(&self) -> BTreeSet<String> {
+        let marks = self.yards[0].marks().into_iter();
+        marks.filter(|mark| mark.event == "end").map(|mark| mark.name).collect()
+    }
+
+    /// How many ad-hoc tasks each daemon knows, by status.
+    pub(super) fn adhoc(&self, side: usize) -> Value {
+        let daemon = self.daemons[side].as_ref().expect("a daemon serves");
+        daemon.get("/api/tasks?limit=1").body["counts"].clone()
+    }
+
+    /// Ad-hoc tasks that are not over.
+    fn adhoc_left(&self, side: usize) -> usize {
+        let counts = self.adhoc(side);
+        let open = counts.as_object().into_iter().flatten();
+        let open = open.filter(|(status, _)| !["completed", "failed", "cancelled"].contains(&status.as_str()));
+        open.filter_map(|(_, count)| count.as_u64()).sum::<u64>() as usize
+    }
+
     pub(super) fn unfinished(&self) -> usize {
-        (0..self.sheets.len()).map(|number| self.left(number)).sum()
+        let of_files: usize = (0..self.sheets.len()).map(|number| self.left(number)).sum();
+        of_files + self.adhoc_left(0) + self.adhoc_left(1)
     }
 
     /// What was done, in one line.

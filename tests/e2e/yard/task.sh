@@ -39,9 +39,9 @@ claim() {
 yield() { rm -f "${@/#/live/}" "live/.$BASHPID"; }
 
 case $verb in
-  soak) # NAME SECONDS CODE: works alone on its name, its queue and its GPUs, and numbers its lines
+  soak) # NAME SECONDS CODE: works alone on its name, its queue (if any) and its GPUs, and numbers its lines
     mark start
-    things=("task-$name" "queue-${name%%-*}-$GPUYARD_QUEUE")
+    things=("task-$name" "queue-${name%%-*}-${GPUYARD_QUEUE:-of-$name}")
     IFS=, read -ra gpus <<< "$CUDA_VISIBLE_DEVICES"
     things+=("${gpus[@]/#/gpu-}")
     claim "${things[@]}"
