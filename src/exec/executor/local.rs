@@ -194,7 +194,7 @@ impl LocalExecutor {
         let Phase::Orphaned(orphans) = &mut attempt.phase else {
             return;
         };
-        match orphans.step(&self.host, &self.watch, attempt.token, &strays, now) {
+        match orphans.step(&self.host, &self.watch, attempt.token, strays.as_deref(), now) {
             Step::Waiting => {
                 if orphans.announce() {
                     events.push(AttemptEvent::RunnerLost { uni_id: uni_id.clone() });
@@ -240,11 +240,11 @@ impl LocalExecutor {
     }
 
     /// Children that we have come by through the death of a runner, of which this attempt's was the last to start
-    /// before them. The dead among them are buried here.
-    fn strays(&self, uni_id: &UniId) -> Vec<i32> {
+    /// before them. The dead among them are buried here. `None`: whose they are cannot be told now.
+    fn strays(&self, uni_id: &UniId) -> Option<Vec<i32>> {
         let own = std::process::id() as i32;
         let Ok(Some(Stat { session, .. })) = proc::stat(own) else {
-            return Vec::new();
+            return None;
         };
         let mut runners = Vec::new();
         let mut dead_runners = Vec::new();
@@ -254,7 +254,13 @@ impl LocalExecutor {
                 Phase::Orphaned(orphans) => dead_runners.push((orphans.begun_at(), id)),
             }
         }
-        let children = proc::all().unwrap_or_default().into_iter().filter(|s| {
+        let all = proc::all().ok()?;
+        // Asked after they were read: a runner whose death has not been noticed yet may have left some of them to us, and the
+        // exit code of its command among them.
+        if runners.iter().any(|pid| sys::peek(*pid).is_some()) {
+            return None;
+        }
+        let children = all.into_iter().filter(|s| {
             // Whatever a command started is in another process session than ours.
             s.parent == own && s.session != session && !runners.contains(&s.pid) && !self.crew.has(s.pid)
         });
@@ -270,7 +276,7 @@ impl LocalExecutor {
                 strays.push(child.pid);
             }
         }
-        strays
+        Some(strays)
     }
 
     /// Whether somebody still wants to know how this child ended.

@@ -181,7 +181,14 @@ impl Orphans {
     }
 
     /// Looks at what has become of it, and does what is next.
-    pub(super) fn step(&mut self, host: &HostFolder, watch: &Watch, token: u64, strays: &[i32], now: Now) -> Step {
+    pub(super) fn step(
+        &mut self,
+        host: &HostFolder,
+        watch: &Watch,
+        token: u64,
+        strays: Option<&[i32]>,
+        now: Now,
+    ) -> Step {
         if !std::mem::replace(&mut self.begun, true) {
             self.begin(host, watch, token);
         }
@@ -277,7 +284,7 @@ impl Orphans {
     }
 
     /// Looks for processes that are not watched yet. Whether there may be some that cannot be seen.
-    fn look(&mut self, host: &HostFolder, watch: &Watch, token: u64, strays: &[i32]) -> bool {
+    fn look(&mut self, host: &HostFolder, watch: &Watch, token: u64, strays: Option<&[i32]>) -> bool {
         let Ok(path) = host.lease_path(&self.uni_id) else {
             return false;
         };
@@ -290,13 +297,13 @@ impl Orphans {
             uid,
             marks,
             lease: &path,
-            roots: strays,
+            roots: strays.unwrap_or_default(),
         };
         // Who cannot look, or cannot hold what it sees (no descriptor left), does not know that nothing lives.
         let Ok(found) = find_one(trace) else {
             return true;
         };
-        let mut unseen = false;
+        let mut unseen = strays.is_none();
         for stat in found {
             let known = |p: &Target| (p.pid(), p.start_ticks()) == (stat.pid, stat.start_ticks);
             if self.processes.iter().any(known) {
