@@ -119,20 +119,23 @@ fn submit(world: &mut World, dice: &mut Dice) {
     world.asked += 1;
     let body = json!({
         "command": format!("bash task.sh soak {name} {} 0", dice.roll(900)),
-        "work_dir": world.yards[side].work,
+        // All tasks stamp into one folder.
+        "work_dir": world.yards[0].work,
         "gpu_count": gpus,
         "memory": 1 + dice.roll(20),
         "priority": dice.roll(3),
-        "retries": 1_000_000,
+        "retries": 10_000,
     });
     let Some(daemon) = &world.daemons[side] else { return };
-    // With a full disk it refuses.
-    if daemon
-        .try_post("/api/tasks", &body)
-        .is_some_and(|answer| answer.status == 200)
-    {
+    let Some(answer) = daemon.try_post("/api/tasks", &body) else {
+        return;
+    };
+    if answer.status == 200 {
         world.submitted[side].push(name);
         world.did("submitted");
+    } else {
+        // The disk is full, or a GPU is away.
+        assert!(answer.body["message"].is_string(), "refused without a word: {answer:?}");
     }
 }
 

@@ -40,6 +40,7 @@ fn a_random_life_loses_nothing() {
             (now < left).then_some(now)
         });
     }
+    world.end_adhoc();
     wait_until("every scheduler has ended", || world.schedulers().is_empty());
     check::in_the_end(&mut world);
     eprintln!("{}", world.story());

@@ -276,6 +276,14 @@ impl World {
         open.filter_map(|(_, count)| count.as_u64()).sum::<u64>() as usize
     }
 
+    /// The schedulers of ad-hoc tasks wait for more, where those of command files end.
+    pub(super) fn end_adhoc(&self) {
+        for yard in &self.yards {
+            let output = yard.ask(&["stop", "tasks"]);
+            eprintln!("{}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+    }
+
     pub(super) fn unfinished(&self) -> usize {
         let of_files: usize = (0..self.sheets.len()).map(|number| self.left(number)).sum();
         of_files + self.adhoc_left(0) + self.adhoc_left(1)
