@@ -1,6 +1,6 @@
 //! What people want to know about a process on a GPU: whose, what, how long. Only processes that are asked for are
 //! looked at, and what does not change is read once.
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{collections::HashMap, fs::File, path::Path, sync::Arc};
 
 use gpuyard_core::{
     model::{Bytes, Mono, Percent, Seconds, UniId},
@@ -11,7 +11,7 @@ use nix::unistd::{SysconfVar, Uid, User, sysconf};
 use crate::{
     ancestry::{Ancestry, Forebear, joined, role},
     container::container_of,
-    procfs::{Proc, Stat},
+    procfs::{Proc, Stat, most_kept, stat_of},
     terminal::terminal_of,
 };
 
@@ -58,6 +58,8 @@ pub struct ProcessDetails {
 
 struct Tracked {
     details: ProcessDetails,
+    /// Its `/proc/PID/stat`, for as many as may be kept.
+    stat: Option<File>,
     /// The terminal that its environment names.
     named_terminal: Option<Terminal>,
     parent: i32,
@@ -72,6 +74,7 @@ struct Tracked {
 pub struct DetailReader {
     proc: Proc,
     tracked: HashMap<(i32, u64), Tracked>,
+    may_keep: usize,
     users: HashMap<u32, String>,
     ancestry: Ancestry,
     ticks_per_second: f64,
@@ -85,6 +88,7 @@ impl DetailReader {
         DetailReader {
             proc: Proc::new(proc_root),
             tracked: HashMap::new(),
+            may_keep: most_kept(),
             users: HashMap::new(),
             ancestry: Ancestry::default(),
             ticks_per_second: system(SysconfVar::CLK_TCK, 100) as f64,
@@ -112,7 +116,9 @@ impl DetailReader {
 
     fn look(&mut self, key: (i32, u64), now: Mono) -> Option<ProcessDetails> {
         let (pid, start_ticks) = key;
-        let stat = self.proc.stat(pid).filter(|stat| stat.start_ticks == start_ticks)?;
+        let kept = self.tracked.get(&key).and_then(|tracked| tracked.stat.as_ref());
+        let stat = kept.map_or_else(|| self.proc.stat(pid), stat_of);
+        let stat = stat.filter(|stat| stat.start_ticks == start_ticks)?;
         // A changed name is an exec: its command line is another.
         let known = self
             .tracked
@@ -154,6 +160,7 @@ impl DetailReader {
     /// Reads what does not change, and where the process comes from.
     fn meet(&mut self, pid: i32, stat: &Stat, now: Mono) -> Tracked {
         let proc = &mut self.proc;
+        let kept = self.tracked.values().filter(|tracked| tracked.stat.is_some()).count();
         let arguments = proc.arguments(pid);
         let named_terminal = proc.environ(pid).and_then(|(environ, _)| terminal_of(environ));
         let cgroup = proc.cgroup(pid).unwrap_or_default();
@@ -176,6 +183,7 @@ impl DetailReader {
                 running_time: Seconds(0.0),
                 origin: Arc::new(origin),
             },
+            stat: (kept < self.may_keep).then(|| self.proc.open_stat(pid)).flatten(),
             named_terminal,
             parent: stat.parent,
             origin_due: now.plus_millis(ORIGIN_AGE_MS),

@@ -4,18 +4,15 @@ use std::{collections::HashMap, os::fd::OwnedFd};
 use gpuyard_core::model::{Bytes, GpuProcess, UniId, Work};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    process::{Pid, PidfdFlags, Resource, getrlimit, pidfd_open},
+    process::{Pid, PidfdFlags, pidfd_open},
 };
 
-use crate::procfs::{Proc, variable};
+use crate::procfs::{Proc, most_kept, variable};
 
 /// Where `kernel.pid_max` cannot be read: the most that Linux allows.
 const PID_MAX_LIMIT: u32 = 1 << 22;
 /// In the environment of everything that an attempt starts.
 const UNI_ID: &str = "GPUYARD_UNI_ID";
-
-/// So many processes at most are watched by a descriptor each, and no more than this part of the descriptors we may have.
-const MOST_WATCHED: (usize, u64) = (256, 8);
 
 /// The facts.
 pub(crate) struct Facts {
@@ -67,12 +64,10 @@ pub(crate) struct FactsReader {
 
 impl Default for FactsReader {
     fn default() -> Self {
-        let (most, part) = MOST_WATCHED;
-        let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         FactsReader {
             known: HashMap::new(),
             pid_max: None,
-            may_watch: usize::try_from(descriptors / part).map_or(most, |ours| ours.min(most)),
+            may_watch: most_kept(),
         }
     }
 }

@@ -2,9 +2,11 @@
 use std::{
     fs::File,
     io::Read,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
 };
+
+use rustix::process::{Resource, getrlimit};
 
 /// Field numbers of `/proc/PID/stat` count from 1; those after the name, which may contain anything, start with 3.
 const FIRST_AFTER_NAME: usize = 3;
@@ -14,6 +16,12 @@ const LONGEST_STAT: usize = 2048;
 
 /// PF_KTHREAD of the flags in field 9.
 const KERNEL_THREAD: u64 = 0x0020_0000;
+
+/// Descriptors that may be kept of processes, a kind: 256, and no more than an eighth of those that we may have.
+pub(crate) fn most_kept() -> usize {
+    let ours = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX) / 8;
+    usize::try_from(ours).map_or(256, |ours| ours.min(256))
+}
 
 /// What `/proc/PID/stat` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +122,11 @@ impl Proc {
         parse_stat(&line[..length])
     }
 
+    /// `/proc/PID/stat`, to be read again and again: finding the file costs as much as reading it.
+    pub(crate) fn open_stat(&self, pid: i32) -> Option<File> {
+        File::open(self.path(pid, "stat")).ok()
+    }
+
     /// The real user id.
     pub(crate) fn uid(&mut self, pid: i32) -> Option<u32> {
         let path = self.path(pid, "status");
@@ -204,6 +217,13 @@ impl Proc {
     }
 }
 
+/// What a file of [`Proc::open_stat`] says now; `None` once its process is gone, whoever has its pid then.
+pub(crate) fn stat_of(file: &File) -> Option<Stat> {
+    let mut line = [0; LONGEST_STAT];
+    let length = file.read_at(&mut line, 0).ok()?;
+    parse_stat(&line[..length])
+}
+
 fn parse_stat(bytes: &[u8]) -> Option<Stat> {
     let open = bytes.iter().position(|byte| *byte == b'(')?;
     let close = bytes.iter().rposition(|byte| *byte == b')')?;
@@ -276,6 +296,13 @@ mod tests {
         proc.children(pid, &mut children);
         assert!(children.contains(&(child.id() as i32)));
         assert!(proc.stat(pid).unwrap().start_ticks > 0);
+        let kept = proc.open_stat(child.id() as i32).unwrap();
+        for _ in 0..2 {
+            assert_eq!(
+                stat_of(&kept).unwrap().start_ticks,
+                proc.stat(child.id() as i32).unwrap().start_ticks
+            );
+        }
         assert_eq!(proc.uid(pid), Some(nix::unistd::getuid().as_raw()));
         assert!(!proc.arguments(pid).is_empty());
         assert!(proc.cgroup(pid).is_some());
@@ -284,5 +311,6 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(proc.stat(child.id() as i32), None);
+        assert_eq!(stat_of(&kept), None);
     }
 }
