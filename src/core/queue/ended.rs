@@ -33,7 +33,8 @@ impl Machine {
         };
         let error = failure(outcome);
         let max_retries = task.extra.as_ref().map_or(retry.max_retries, |extra| extra.max_retries);
-        let state = if live.stop_requested || *outcome == Outcome::Stopped {
+        // One that came to its end before the stop reached it is done: its runner would else say that it was stopped.
+        let state = if *outcome == Outcome::Stopped || live.stop_requested && error.is_some() {
             TaskState::Stopped
         } else if error.is_none() {
             task.failures_in_row = 0;

@@ -224,12 +224,31 @@ fn a_stopped_task_is_stopped_even_if_it_exits_0() {
             uni_id: UniId("a1".into())
         }]
     );
-    story.end(&task, OK);
+    // What its runner says of one that exits 0 on its way to the end.
+    story.end(&task, Outcome::Stopped);
     assert_eq!(story.state(&task), TaskState::Stopped);
     assert_eq!(story.machine.run().queues[&QueueId(1)].state, QueueState::Stopped);
     // Passed over, the queue goes on.
     story.happens(Event::SkipAsked { task_id: task });
     assert_eq!(story.heads(), [story.ids(1)[1].clone()]);
+}
+
+/// The stop came too late: its runner says that it came to its end by itself. Stopped, it would be run again.
+#[test]
+fn a_task_that_was_done_before_the_stop_reached_it_is_done() {
+    let mut story = Story::new(&[plan(1, &["a"])]);
+    let task = story.ids(1)[0].clone();
+    story.start(&task);
+    story.happens(Event::TaskStopAsked { task_id: task.clone() });
+    story.end(&task, OK);
+    assert_eq!(story.state(&task), TaskState::Completed);
+    // Where it failed by itself, it is not tried again all the same.
+    let mut story = Story::new(&[plan(1, &["a"])]);
+    let task = story.ids(1)[0].clone();
+    story.start(&task);
+    story.happens(Event::TaskStopAsked { task_id: task.clone() });
+    story.end(&task, Outcome::Exited { code: 3 });
+    assert_eq!(story.state(&task), TaskState::Stopped);
 }
 
 /// What a person says of one task changes nothing for the heads of other queues, and does not end the run.

@@ -181,7 +181,7 @@ fn what_is_let_go_of_leaves_no_trace_and_what_is_changed_keeps_its_attempts() {
         task_id: TaskId("2".into()),
     };
     assert_eq!(happens(&mut machine, stop, 7).len(), 1);
-    end(&mut machine, 2, Outcome::Exited { code: 0 }, 8);
+    end(&mut machine, 2, Outcome::Stopped, 8);
     let stopped = machine.task(&TaskId("2".into())).unwrap();
     assert_eq!(adhoc_status(stopped.state), AdhocStatus::Cancelled);
     let mut task = stopped.clone();
