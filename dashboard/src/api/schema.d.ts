@@ -3617,6 +3617,7 @@ export interface components {
             started_at: string | null;
             /** @description Where it stands. */
             state: components["schemas"]["TaskState"];
+            taken_over_by: components["schemas"]["RunId"] | null;
             /** @description Stable through edits. */
             task_id: components["schemas"]["TaskId"];
             waiting_since: components["schemas"]["Mono"] | null;

@@ -148,6 +148,7 @@ pub(super) fn new_task(task_id: TaskId, plan: &TaskPlan) -> Task {
         gate: None,
         live: None,
         removed: false,
+        taken_over_by: None,
         extra: None,
     }
 }

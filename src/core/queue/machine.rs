@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     Demand, Event, LiveAttempt, Queue, QueuePlan, QueueState, Run, RunState, Task, TaskState, align::align, begin,
-    event::Entry, run::GOES_ON, waiting::Waiting,
+    event::Entry, waiting::Waiting,
 };
 use crate::{
     model::{ConfigKey, GpuRef, Mono, Now, OnFailure, ProcessIdentity, QueueId, Reason, TaskId, UniId},
@@ -213,7 +213,8 @@ impl Machine {
             Event::TakenOver { task_id, by } => {
                 self.leave_attempt(task_id, TaskState::Stopped, now);
                 if let Some(task) = self.task_mut(task_id) {
-                    task.last_error = Some(format!("{GOES_ON}{by}"));
+                    task.last_error = Some(format!("goes on in run {by}"));
+                    task.taken_over_by = Some(by.clone());
                 }
             }
             Event::RunnerLost { task_id } => self.with_live(task_id, |live| live.runner_lost = true),

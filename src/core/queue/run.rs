@@ -200,20 +200,12 @@ pub struct Task {
     /// Its block is no longer in the command file; it runs on.
     #[serde(default)]
     pub removed: bool,
+    /// The newer run that has taken it over, and whose its attempts' folders are.
+    #[serde(default)]
+    pub taken_over_by: Option<RunId>,
     /// What an ad-hoc task asks for besides; it stands in the database, not in the run's own record.
     #[serde(skip)]
     pub extra: Option<Extra>,
-}
-
-/// Begins the last error of a task that a newer run has taken over; the newer run follows.
-pub(super) const GOES_ON: &str = "goes on in run ";
-
-impl Task {
-    /// Whether a newer run has taken it over: its attempts' folders are that one's too.
-    pub fn was_taken_over(&self) -> bool {
-        let said = self.last_error.as_deref().unwrap_or_default();
-        self.state == TaskState::Stopped && said.starts_with(GOES_ON)
-    }
 }
 
 /// One queue of a run.

@@ -67,7 +67,7 @@ impl Parting {
                 let found = tasks().filter(|task| wanted(task));
                 found.map(|task| task.task_id.clone()).collect::<BTreeSet<_>>()
             };
-            let given = ids(&Task::was_taken_over);
+            let given = ids(&|task| task.taken_over_by.is_some());
             let taken = ids(&|task| !task.task_id.as_str().starts_with(&own));
             (Standing::of(run), run.node.hostname.clone(), given, taken)
         };
