@@ -1,5 +1,5 @@
 // axe on the GPU, process and status pages and their dialogs, in both languages and both themes.
-import { clean, look, LOOKS } from './axe'
+import { cleanInEveryLook } from './axe'
 import { Stand, onGpu } from './stand'
 import { block, expect, test } from './yard'
 
@@ -18,46 +18,39 @@ test('nothing to complain about', async ({ desk: page, yard }) => {
   yard.write('command/command_gpu_1.txt', block(1, 'true'))
   for (const index of [0, 1]) await yard.api('POST', `/scheduler/single/start?config_index=${index}`)
 
-  const everyLook = async (where: string) => {
-    for (const one of LOOKS) {
-      await look(page, one)
-      await clean(page, `${where} in ${one.join(', ')}`)
-    }
-    await look(page, LOOKS[0])
-  }
   await page.goto(`${yard.url}/gpu`)
   await expect(page.locator('.gpu')).toHaveCount(6)
-  await everyLook('/gpu')
+  await cleanInEveryLook(page, '/gpu')
   await page.locator('[data-gpu="0"]').getByRole('button', { name: 'Look into GPU 0' }).click()
   await expect(page.getByRole('dialog').locator('tr[data-pid]')).toHaveCount(1)
-  await everyLook('the dialog of a GPU')
+  await cleanInEveryLook(page, 'the dialog of a GPU')
   await page.getByRole('button', { name: /^End process/ }).click()
   await expect(page.getByRole('dialog', { name: 'End this process?' })).toBeVisible()
-  await everyLook('the question before an end')
+  await cleanInEveryLook(page, 'the question before an end')
 
   await page.goto(`${yard.url}/processes`)
   await expect(page.locator('tbody tr')).toHaveCount(2)
-  await everyLook('/processes')
+  await cleanInEveryLook(page, '/processes')
 
   await page.goto(`${yard.url}/state`)
   await expect(page.locator('.task').first().getByText('Running')).toBeVisible()
-  await everyLook('/state')
+  await cleanInEveryLook(page, '/state')
   await page.locator('[data-config=single_0]').getByRole('button', { name: 'Stop', exact: true }).click()
   await expect(page.getByRole('alertdialog')).toBeVisible()
-  await everyLook('the question before a stop')
+  await cleanInEveryLook(page, 'the question before a stop')
   await page.keyboard.press('Escape')
   await page.keyboard.press('Control+k')
   await page.keyboard.type('s')
   await expect(page.getByRole('option').first()).toBeVisible()
-  await everyLook('the palette')
+  await cleanInEveryLook(page, 'the palette')
   await page.keyboard.press('Escape')
   await page.keyboard.press('?')
   await expect(page.getByRole('dialog', { name: 'Keys' })).toBeVisible()
-  await everyLook('the keys')
+  await cleanInEveryLook(page, 'the keys')
   await page.keyboard.press('Escape')
   await page.getByRole('button', { name: 'Log out' }).click()
   await expect(page.getByRole('dialog', { name: 'Log in to gpuyard' })).toBeVisible()
-  await everyLook('the login over a page')
+  await cleanInEveryLook(page, 'the login over a page')
   await page.goto(`${yard.url}/login`)
-  await everyLook('/login')
+  await cleanInEveryLook(page, '/login')
 })

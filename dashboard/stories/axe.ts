@@ -13,7 +13,7 @@ interface Violation {
 }
 
 /** Fails with every violation, and where it is. */
-export async function clean(page: Page, where: string): Promise<void> {
+async function clean(page: Page, where: string): Promise<void> {
   await page.evaluate(source)
   // A colour on its way from one theme to the other is neither; what turns without an end stays.
   await page.evaluate(() => {
@@ -27,7 +27,7 @@ export async function clean(page: Page, where: string): Promise<void> {
   expect(told, where).toEqual([])
 }
 
-export const LOOKS = [
+const LOOKS = [
   ['en', 'light'],
   ['en', 'dark'],
   ['zh-CN', 'light'],
@@ -35,7 +35,7 @@ export const LOOKS = [
 ] as const
 
 /** As the page's own switches do it, without a reload. */
-export async function look(page: Page, [language, theme]: (typeof LOOKS)[number]): Promise<void> {
+async function look(page: Page, [language, theme]: (typeof LOOKS)[number]): Promise<void> {
   await page.evaluate(([language, theme]) => {
     for (const [name, value] of [['language', language], ['theme', theme]]) {
       const key = `gpuyard.${name}`
@@ -47,4 +47,13 @@ export async function look(page: Page, [language, theme]: (typeof LOOKS)[number]
   }, [language, theme])
   await expect(page.locator('html')).toHaveAttribute('lang', language)
   await expect(page.locator('html')).toHaveAttribute('data-theme', theme)
+}
+
+/** Fails with what is wrong in any language and theme, and goes back to the first. */
+export async function cleanInEveryLook(page: Page, where: string): Promise<void> {
+  for (const one of LOOKS) {
+    await look(page, one)
+    await clean(page, `${where} in ${one.join(', ')}`)
+  }
+  await look(page, LOOKS[0])
 }

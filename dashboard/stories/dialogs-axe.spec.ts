@@ -1,8 +1,7 @@
 // axe on the dialogs, questions and menus that the stories of the pages pass by, in both languages and both themes.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Page } from '@playwright/test'
-import { clean, look, LOOKS } from './axe'
+import { cleanInEveryLook } from './axe'
 import { onGpu, Stand } from './stand'
 import { block, expect, test } from './yard'
 
@@ -11,14 +10,6 @@ const stand = new Stand()
 // A look at what stands still: colours that change on their way are nobody's.
 test.use({ contextOptions: { reducedMotion: 'reduce' } })
 test.afterEach(() => stand.clear())
-
-async function everyLook(page: Page, where: string): Promise<void> {
-  for (const one of LOOKS) {
-    await look(page, one)
-    await clean(page, `${where} in ${one.join(', ')}`)
-  }
-  await look(page, LOOKS[0])
-}
 
 test('Commands: menus, older versions, reset, delete, form and text', async ({ desk: page, yard }) => {
   test.setTimeout(120_000)
@@ -33,30 +24,30 @@ test('Commands: menus, older versions, reset, delete, form and text', async ({ d
 
   await more(0)
   await expect(page.getByRole('menuitem', { name: 'Older versions' })).toBeVisible()
-  await everyLook(page, 'the menu of a config')
+  await cleanInEveryLook(page, 'the menu of a config')
   await page.getByRole('menuitem', { name: 'Older versions' }).click()
   await expect(page.getByRole('dialog').getByRole('row').first()).toBeVisible()
-  await everyLook(page, 'older versions')
+  await cleanInEveryLook(page, 'older versions')
   await page.keyboard.press('Escape')
   await more(0)
   await page.getByRole('menuitem', { name: /Reset to backup/ }).click()
   await expect(question).toBeVisible()
-  await everyLook(page, 'the question before a reset')
+  await cleanInEveryLook(page, 'the question before a reset')
   await page.keyboard.press('Escape')
   await more(1)
   await page.getByRole('menuitem', { name: /Delete config/ }).click()
   await expect(question).toBeVisible()
-  await everyLook(page, 'the question before a config is deleted')
+  await cleanInEveryLook(page, 'the question before a config is deleted')
   await page.keyboard.press('Escape')
   await page.locator('[data-row="q1"]').getByRole('button', { name: /More/ }).click()
   await expect(page.getByRole('menu')).toBeVisible()
-  await everyLook(page, 'the menu of a queue')
+  await cleanInEveryLook(page, 'the menu of a queue')
   await page.keyboard.press('Escape')
 
   await page.locator('[data-row="q1.1"] .figures input').last().fill('7')
   await config(0).getByText('Text', { exact: true }).click()
   await expect(question).toBeVisible()
-  await everyLook(page, 'the question before form becomes text')
+  await cleanInEveryLook(page, 'the question before form becomes text')
   await question.getByRole('button', { name: 'Save' }).click()
   await page.getByLabel('The file as text').click()
   await page.keyboard.press('Control+End')
@@ -64,10 +55,10 @@ test('Commands: menus, older versions, reset, delete, form and text', async ({ d
   yard.write(FILE, block(1, 'echo one', 8))
   await page.getByRole('button', { name: 'Compare' }).click()
   await expect(page.getByRole('dialog')).toBeVisible()
-  await everyLook(page, 'two versions of the text')
+  await cleanInEveryLook(page, 'two versions of the text')
   await page.getByRole('dialog').getByRole('button', { name: 'Keep mine' }).click()
   await expect(question).toContainText('Save with errors?')
-  await everyLook(page, 'the question before text with errors is saved')
+  await cleanInEveryLook(page, 'the question before text with errors is saved')
   await page.keyboard.press('Escape')
 })
 
@@ -80,11 +71,11 @@ test('State and tasks: menus, and the questions before one task ends', async ({ 
   const question = page.getByRole('alertdialog')
   await page.getByRole('button', { name: 'More for Single GPU · config 1' }).click()
   await expect(page.getByRole('menu')).toBeVisible()
-  await everyLook(page, 'the menu of a run')
+  await cleanInEveryLook(page, 'the menu of a run')
   await page.keyboard.press('Escape')
   await page.locator('.task').first().getByRole('button', { name: 'Stop this task' }).click()
   await expect(question).toBeVisible()
-  await everyLook(page, 'the question before a task is stopped')
+  await cleanInEveryLook(page, 'the question before a task is stopped')
   await page.keyboard.press('Escape')
 
   await yard.api('POST', '/tasks', { command: 'sleep 900', name: 'runs' })
@@ -92,10 +83,10 @@ test('State and tasks: menus, and the questions before one task ends', async ({ 
   await page.goto(`${yard.url}/tasks`)
   await expect(page.locator('.task', { hasText: 'runs' }).getByText('Running')).toBeVisible()
   for (const box of await page.locator('.task').getByRole('checkbox').all()) await box.check()
-  await everyLook(page, 'tasks that are selected')
+  await cleanInEveryLook(page, 'tasks that are selected')
   await page.getByRole('button', { name: 'Cancel 2' }).click()
   await expect(question).toBeVisible()
-  await everyLook(page, 'the question before tasks are cancelled')
+  await cleanInEveryLook(page, 'the question before tasks are cancelled')
   await page.keyboard.press('Escape')
 })
 
@@ -107,7 +98,7 @@ test('Rules and settings that two have changed', async ({ desk: page, yard }) =>
   await yard.api('PUT', '/config', { max_gpu: 5 })
   await page.getByRole('button', { name: 'Compare' }).click()
   await expect(page.getByRole('dialog')).toContainText('both changed')
-  await everyLook(page, 'rules that two have changed')
+  await cleanInEveryLook(page, 'rules that two have changed')
   await page.getByRole('dialog').getByRole('button', { name: 'Take theirs' }).click()
 })
 
@@ -121,10 +112,10 @@ test.describe('with processes', () => {
     await expect(page.locator('tbody tr')).toHaveCount(2)
     for (const box of await page.locator('tbody').getByRole('checkbox').all()) await box.check()
     await page.getByRole('button', { name: 'End chosen (2)' }).click()
-    await everyLook(page, 'the question before two processes end')
+    await cleanInEveryLook(page, 'the question before two processes end')
     await page.getByRole('dialog').getByRole('button', { name: /^End/ }).click()
     await expect(page.getByRole('dialog').getByRole('button', { name: /KILL/ }).first()).toBeVisible({ timeout: 30_000 })
-    await everyLook(page, 'what became of processes')
+    await cleanInEveryLook(page, 'what became of processes')
     await page.keyboard.press('Escape')
 
     const log = join(yard.root, 'long.log')
@@ -132,9 +123,9 @@ test.describe('with processes', () => {
     await page.goto(`${yard.url}/logs/path=${encodeURIComponent(log)}`)
     await page.getByRole('button', { name: /^show all/ }).click()
     await expect(page.getByRole('dialog')).toBeVisible()
-    await everyLook(page, 'the whole of a line')
+    await cleanInEveryLook(page, 'the whole of a line')
     await page.keyboard.press('Escape')
     await page.getByRole('button', { name: 'Another log beside it' }).click()
-    await everyLook(page, 'another log beside it')
+    await cleanInEveryLook(page, 'another log beside it')
   })
 })

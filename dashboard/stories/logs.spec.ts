@@ -2,7 +2,7 @@
 import { appendFileSync, closeSync, openSync, renameSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from '@playwright/test'
-import { clean, look, LOOKS } from './axe'
+import { cleanInEveryLook } from './axe'
 import { block, expect, test, type Yard } from './yard'
 
 const at = (yard: Yard, name: string) => join(yard.root, 'work', name)
@@ -29,14 +29,6 @@ async function busy(desk: Page): Promise<number> {
   const { metrics } = await session.send('Performance.getMetrics')
   await session.detach()
   return metrics.find((metric) => metric.name === 'TaskDuration')?.value ?? 0
-}
-
-/** In both languages and both themes. */
-async function cleanInAll(desk: Page, what: string): Promise<void> {
-  for (const one of LOOKS) {
-    await look(desk, one)
-    await clean(desk, `${what}, ${one.join(', ')}`)
-  }
 }
 
 test('a running bar moves in place, seldom, and ends with the exit of its task', async ({ desk, yard }) => {
@@ -261,13 +253,13 @@ test('the pane can be used by everybody', async ({ desk, yard }) => {
   writeFileSync(at(yard, 'a.log'), `${text(200)}\x1b[33myellow\x1b[0m \x1b[38;2;255;255;0mtrue\x1b[0m \x1b[97;103mboth\x1b[0m http://gpu.lab/\nTraceback (most recent call last):\nloss=nan\n\r1\r2\r3\n`)
   await desk.goto(page(yard, 'a.log', '?lines=195-201&find=line'))
   await expect(desk.locator('mark').first()).toBeVisible()
-  await cleanInAll(desk, 'a log with a search')
+  await cleanInEveryLook(desk, 'a log with a search')
   await desk.goto(page(yard, 'none.log'))
   await expect(desk.locator('.where')).toBeVisible()
-  await cleanInAll(desk, 'a log that is not there')
+  await cleanInEveryLook(desk, 'a log that is not there')
   await desk.goto(`${yard.url}/logs`)
   await expect(desk.locator('.picker')).toBeVisible()
-  await cleanInAll(desk, 'no log')
+  await cleanInEveryLook(desk, 'no log')
 })
 
 test('the pane is used by keys alone, and fits a phone', async ({ desk, yard }) => {

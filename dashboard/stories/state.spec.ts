@@ -1,7 +1,7 @@
 // Do my schedulers move, and why does a task wait? Started, watched, stopped.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { clean, look, LOOKS } from './axe'
+import { cleanInEveryLook } from './axe'
 import { block, expect, test } from './yard'
 
 const work = (name: string, seconds: number) => `GPUYARD_SIMULATED_MEMORY=4GiB bash -c 'echo ${name}; exec sleep ${seconds}'`
@@ -98,11 +98,7 @@ test('an ended run is deleted with its logs, after a question; one that runs is 
   await rows.last().getByRole('button', { name: 'Delete this run' }).click()
   const question = page.getByRole('alertdialog', { name: 'Delete this run of Single GPU · config 1?' })
   await expect(question).toContainText('Its record and the log of its task are removed for good.')
-  for (const one of LOOKS) {
-    await look(page, one)
-    await clean(page, `the question before a run is deleted in ${one.join(', ')}`)
-  }
-  await look(page, LOOKS[0])
+  await cleanInEveryLook(page, 'the question before a run is deleted')
   await question.getByRole('button', { name: 'Cancel' }).click()
   await expect(rows).toHaveCount(2)
   await rows.last().getByRole('button', { name: 'Delete this run' }).click()

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from '@playwright/test'
-import { clean, look, LOOKS } from './axe'
+import { cleanInEveryLook } from './axe'
 import { expect, test, type Yard } from './yard'
 
 /** A stand-in for conda, as its conda.sh is sourced: activating puts the environment's bin first. */
@@ -51,14 +51,6 @@ test('the palette finds an ad-hoc task by its words and its number', async ({ de
   await expect(desk.getByRole('option', { name: 'lr sweep 3' })).toBeVisible()
   await desk.keyboard.press('Escape')
 })
-
-/** In both languages and both themes. */
-async function cleanInAll(desk: Page, what: string): Promise<void> {
-  for (const one of LOOKS) {
-    await look(desk, one)
-    await clean(desk, `${what}, ${one.join(', ')}`)
-  }
-}
 
 test('a pasted script runs, its log is live, and a copy of it runs again', async ({ desk, yard }) => {
   const script = conda(yard)
@@ -198,7 +190,7 @@ test('the pages can be used by everybody, and fit a phone', async ({ desk, yard 
     await desk.setViewportSize({ width: 1280, height: 800 })
     await desk.goto(`${yard.url}/${path}`)
     await settle()
-    await cleanInAll(desk, path)
+    await cleanInEveryLook(desk, path)
     await desk.setViewportSize({ width: 390, height: 844 })
     await settle()
     expect(await desk.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(390)
