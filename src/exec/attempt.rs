@@ -295,6 +295,7 @@ mod unit {
         let mut record: ExitRecord = serde_json::from_str(RECORD).unwrap();
         record.outcome = Outcome::NotStarted {
             message: "x".repeat(Room::BYTES),
+            disk_full: false,
         };
         let room = Room::take(dir.path()).unwrap();
         write_exit(dir.path(), &record, Some(room)).unwrap();

@@ -1,6 +1,8 @@
 //! What can go wrong in this room.
 use std::{io, path::PathBuf};
 
+use gpuyard_core::model::is_disk_trouble;
+
 /// An error of processes, locks and their files. Each says what was tried, on what.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecError {
@@ -85,6 +87,11 @@ impl ExecError {
             path,
             source,
         }
+    }
+
+    /// Whether the disk is full or read-only: a state that may heal by itself.
+    pub fn is_disk_trouble(&self) -> bool {
+        matches!(self, ExecError::Io { source, .. } | ExecError::System { source, .. } if is_disk_trouble(source))
     }
 
     /// For `map_err` on anything else.

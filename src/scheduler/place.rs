@@ -126,7 +126,7 @@ impl Scheduler {
         if let Err(error) = self.record_synced(intent) {
             if self.journal.rows_mut().is_some_and(|rows| !rows.touched.is_empty()) {
                 // Somebody changed or cancelled it: the lease is given back, and the next decision knows.
-                tracing::info!(task_id = %task.task_id, "{error:#}");
+                tracing::info!(task_id = %task.task_id, "{error}");
                 drop(held);
                 self.take_in();
                 return Placed::Void;
@@ -134,7 +134,7 @@ impl Scheduler {
             self.trouble(
                 "journal",
                 Some(format!(
-                    "nothing is started while the state cannot be written: {error:#}"
+                    "nothing is started while the state cannot be written: {error}"
                 )),
             );
             return Placed::Blocked;
@@ -217,6 +217,7 @@ impl Scheduler {
             Err(error) => {
                 let outcome = Outcome::NotStarted {
                     message: error.to_string(),
+                    disk_full: error.is_disk_trouble(),
                 };
                 tracing::error!(%task_id, attempt, error = %error, "attempt could not be started");
                 self.record(Event::Ended {

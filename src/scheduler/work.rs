@@ -344,7 +344,7 @@ impl Scheduler {
                     ControlResponse::Done
                 }
                 Err(error) => ControlResponse::Conflict {
-                    message: format!("{error:#}"),
+                    message: format!("{error}"),
                 },
             },
         }

@@ -1,7 +1,7 @@
 //! What can go wrong with a file: each variant says verb, object and path, and the line where there is one.
 use std::{fmt, io, path::PathBuf};
 
-use gpuyard_core::model::FieldError;
+use gpuyard_core::model::{FieldError, is_disk_trouble};
 
 /// A wrong field, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,8 +175,6 @@ impl StoreError {
 
     /// Whether the disk is full or read-only: a state that may heal by itself.
     pub fn is_disk_trouble(&self) -> bool {
-        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-        matches!(self, StoreError::Io { source, .. }
-            if matches!(source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem))
+        matches!(self, StoreError::Io { source, .. } if is_disk_trouble(source))
     }
 }

@@ -380,6 +380,16 @@ fn a_disk_that_takes_no_new_file_stops_new_work_only() {
         .join(scheduler.pid().to_string())
         .join("root")
         .join(logs.strip_prefix("/").unwrap());
+    // From then on, the end of `a` finds room for its record, and `b` none for its folder.
+    wait_for("room for its exit record", || {
+        let mut at = inside.join("tasks");
+        for _run_task_attempt in 0..3 {
+            at = fs::read_dir(&at).ok()?.flatten().next()?.path();
+        }
+        fs::metadata(at.join(".exit.json.room"))
+            .ok()
+            .filter(|room| room.len() == 4096)
+    });
     let mut fillers = Vec::new();
     while let Some(path) =
         Some(inside.join(format!("filler-{}", fillers.len()))).filter(|path| fs::write(path, "").is_ok())
@@ -389,6 +399,10 @@ fn a_disk_that_takes_no_new_file_stops_new_work_only() {
     assert!(!fillers.is_empty());
     yard.go("a");
     wait_until("a has done its work", || yard.ended("a") && !alive(mark.pid));
+    // That is no failure of `b`, which has no retries.
+    wait_until("b has been tried", || {
+        scheduler.output().contains("attempt could not be started")
+    });
     yard.listens(SINGLE);
     assert_eq!(yard.control(SINGLE, &json!({"call": "ping"}))["answer"], "done");
     assert_eq!(yard.starts("b"), 0, "its folder cannot have been made");

@@ -455,7 +455,7 @@ pub(crate) fn wait(context: &Context, args: &WaitArgs) -> Result<i32, Failure> {
         return adhoc_there::wait(context, &daemon, args.id);
     }
     let desk = Desk::open(context)?;
-    let mut changes = Changes::new()?;
+    let mut changes = Changes::new();
     changes.hear(&desk.root.state_dir());
     let mut told = false;
     loop {

@@ -41,7 +41,7 @@ pub(super) fn logs(context: &Context, args: &LogsArgs, id: AdhocId, out: &mut dy
 
 fn follow(context: &Context, args: &LogsArgs, desk: &Desk, id: AdhocId, out: &mut dyn Write) -> Result<i32, Failure> {
     let lang = context.lang;
-    let mut changes = Changes::new()?;
+    let mut changes = Changes::new();
     changes.hear(&desk.root.state_dir());
     let mut tail = args.tail;
     let mut open: Option<Open> = None;

@@ -89,7 +89,7 @@ fn key(context: &Context, name: &str) -> Result<u8, Failure> {
 fn connect(context: &Context, desk: &Desk, args: &AttachArgs) -> Result<UnixStream, Failure> {
     let (lang, id) = (context.lang, args.id);
     let host = wiring::host_folder()?;
-    let mut changes = Changes::new()?;
+    let mut changes = Changes::new();
     changes.hear(&desk.root.state_dir());
     changes.hear(host.user_folder());
     let mut told = false;

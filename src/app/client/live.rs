@@ -150,7 +150,7 @@ impl<'a> Live<'a> {
 
     /// Tries until it is connected. A daemon that answers, and refuses, is not asked again.
     fn connect_again(&mut self) -> Result<(), Failure> {
-        let mut time = Changes::new()?;
+        let mut time = Changes::new();
         let mut pause = FIRST;
         loop {
             match self.connect() {

@@ -188,7 +188,7 @@ fn follow(
 ) -> Result<i32, Failure> {
     let lang = context.lang;
     let mut followed = Followed::new(root, &view.run.run_id, lang);
-    let mut changes = Changes::new()?;
+    let mut changes = Changes::new();
     changes.hear(&root.state_dir());
     let mut tail = args.tail;
     let mut open: Option<Open> = None;
@@ -326,7 +326,7 @@ fn scheduler_log(
     open.copy(out)?;
     if args.follow {
         let host = wiring::host_folder()?;
-        let mut changes = Changes::new()?;
+        let mut changes = Changes::new();
         changes.hear(&path);
         loop {
             let lives = Place::holder(&host, root.path(), &charge.to_string())

@@ -16,7 +16,7 @@ pub(crate) fn ps(context: &Context, args: &PsArgs, out: &mut dyn Write) -> Resul
     };
     let clear = std::io::stdout().is_terminal();
     // Nothing tells of processes that come and go: there is nothing to hear, and the time is waited out.
-    let mut time = Changes::new()?;
+    let mut time = Changes::new();
     loop {
         if clear {
             // Home, and what is below it gone: no flicker as with a cleared screen.

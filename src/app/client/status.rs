@@ -27,7 +27,7 @@ pub(crate) fn status(context: &Context, args: &StatusArgs, out: &mut dyn Write) 
         (_, false) => show(context, args, &place, runs(context, args, &place)?, out),
         (Where::Here(root), true) => {
             // Changes are listened for before the first look, so that none falls between.
-            let mut changes = Changes::new()?;
+            let mut changes = Changes::new();
             changes.hear(&root.state_dir());
             loop {
                 show_anew(context, args, &place, runs(context, args, &place)?, out)?;

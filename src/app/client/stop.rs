@@ -65,7 +65,7 @@ fn stop_elsewhere(context: &Context, args: &StopArgs, daemon: &Daemon, out: &mut
     let answer: StopAnswer = daemon.post(&path, &body)?;
     if args.wait {
         // Over the network nothing tells of its end to a call that is over: it is asked after.
-        let mut time = Changes::new()?;
+        let mut time = Changes::new();
         while pid_elsewhere(daemon, charge)? == Some(answer.pid) {
             time.wait_for(ASKED_AFTER)?;
         }

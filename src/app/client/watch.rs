@@ -17,15 +17,16 @@ const BURST: Duration = Duration::from_millis(100);
 /// Changes below some folders, and of some files.
 #[derive(Debug)]
 pub(crate) struct Changes {
-    fd: OwnedFd,
+    /// `None` where the user has no inotify instance left: then time alone wakes us.
+    fd: Option<OwnedFd>,
 }
 
 impl Changes {
     /// Hears of nothing yet.
-    pub(crate) fn new() -> Result<Changes, Failure> {
-        let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
-            .map_err(|error| Failure::failed(format_args!("cannot watch files: {error}")))?;
-        Ok(Changes { fd })
+    pub(crate) fn new() -> Changes {
+        Changes {
+            fd: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok(),
+        }
     }
 
     /// Hears of a file or of what is in a folder. One that is not there, or that cannot be watched, is looked at every
@@ -33,7 +34,9 @@ impl Changes {
     pub(crate) fn hear(&mut self, path: &Path) {
         let flags =
             WatchFlags::MODIFY | WatchFlags::ATTRIB | WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::DELETE;
-        let _ = inotify::add_watch(&self.fd, path, flags);
+        if let Some(fd) = &self.fd {
+            let _ = inotify::add_watch(fd, path, flags);
+        }
     }
 
     /// Waits for a change, or for a second.
@@ -70,7 +73,8 @@ impl Changes {
             tv_sec: patience.as_secs() as i64,
             tv_nsec: i64::from(patience.subsec_nanos()),
         };
-        match poll(&mut [PollFd::new(&self.fd, PollFlags::IN)], Some(&timeout)) {
+        let mut fds: Vec<PollFd<'_>> = self.fd.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+        match poll(&mut fds, Some(&timeout)) {
             Ok(ready) => Ok(ready > 0),
             Err(Errno::INTR) => Ok(false),
             Err(error) => Err(Failure::failed(format_args!("cannot wait for changes: {error}"))),
@@ -78,8 +82,9 @@ impl Changes {
     }
 
     fn drain(&self) {
+        let Some(fd) = &self.fd else { return };
         let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
-        let mut reader = inotify::Reader::new(&self.fd, &mut buffer);
+        let mut reader = inotify::Reader::new(fd, &mut buffer);
         // What has changed is of no interest: whoever is woken looks.
         while reader
             .next()

@@ -1,5 +1,5 @@
 //! One run of a task: what its runner is told, and the records that it leaves.
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, io, path::PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -113,9 +113,19 @@ pub enum Outcome {
     NotStarted {
         /// What the system said.
         message: String,
+        /// A disk had no room for what belongs to the attempt. Nothing that the task did, so that it does not count
+        /// as a failure of its own.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        disk_full: bool,
     },
     /// It is proven dead and left no record.
     Lost,
+}
+
+/// Whether a disk is full, used up or read-only: what may heal by itself, and is nobody's fault who asked.
+pub fn is_disk_trouble(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
 }
 
 /// `exit.json`: written durably when all that the attempt started is gone.

@@ -4,6 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Gate, LiveAttempt, Machine, RunState, TaskState};
 use crate::model::{Bytes, Now, Outcome, QueueId, Seconds};
 
+/// Between two tries to start what a full disk keeps from starting, at least: each is written to the journal.
+const ROOM_PAUSE: Seconds = Seconds(1.0);
+
 /// Start, end and peak memory of an attempt, as far as they were recorded.
 type Figures = (Option<Timestamp>, Option<Timestamp>, Option<Bytes>);
 
@@ -39,6 +42,12 @@ impl Machine {
         } else if error.is_none() {
             task.failures_in_row = 0;
             TaskState::Completed
+        } else if !task.removed && !ending && matches!(outcome, Outcome::NotStarted { disk_full: true, .. }) {
+            // New work waits for room on the disk, however long that takes.
+            let gate = gate(false, Seconds(retry.retry_delay.0.max(ROOM_PAUSE.0)), now);
+            task.waiting_since = Some(gate.until_mono);
+            task.gate = Some(gate);
+            TaskState::Retrying
         } else if task.removed || ending || task.retry_count >= max_retries {
             TaskState::Failed
         } else {
@@ -91,7 +100,7 @@ fn failure(outcome: &Outcome) -> Option<String> {
         } => Some(format!("killed by signal {signal}: the host ran out of memory")),
         Outcome::Signaled { signal, .. } => Some(format!("killed by signal {signal}")),
         Outcome::TimedOut => Some("ran longer than task_timeout".into()),
-        Outcome::NotStarted { message } => Some(format!("could not be started: {message}")),
+        Outcome::NotStarted { message, .. } => Some(format!("could not be started: {message}")),
         Outcome::Lost => Some("lost: it ended without leaving a record (power cut, or the host went down)".into()),
     }
 }

@@ -194,6 +194,38 @@ fn a_failure_is_retried_then_backs_off_then_fails() {
 }
 
 #[test]
+fn a_full_disk_is_no_failure_of_a_task_and_is_waited_for() {
+    let mut story = Story::new(&[plan(1, &["a", "b"])]);
+    let task = story.ids(1)[0].clone();
+    let retry = RetryConfig {
+        max_retries: 0,
+        retry_delay: crate::model::Seconds(0.0),
+        ..Default::default()
+    };
+    story.happens(Event::RulesRead {
+        retry,
+        on_failure: OnFailure::Stop,
+    });
+    let full = Outcome::NotStarted {
+        message: "No space left on device".into(),
+        disk_full: true,
+    };
+    for _ in 0..9 {
+        assert_eq!(story.run_head(full.clone()), task);
+        assert_eq!(story.state(&task), TaskState::Retrying);
+        assert_eq!(story.machine.task(&task).unwrap().retry_count, 0);
+        assert!(story.heads().is_empty(), "not at once, whatever the rules say");
+        story.second += 1;
+    }
+    let failed = Outcome::NotStarted {
+        message: "no bash".into(),
+        disk_full: false,
+    };
+    story.run_head(failed);
+    assert_eq!(story.state(&task), TaskState::Failed);
+}
+
+#[test]
 fn with_continue_the_next_task_runs_after_a_failure() {
     let mut story = Story::new(&[plan(1, &["a", "b"])]);
     let retry = RetryConfig {

@@ -158,7 +158,7 @@ impl LogExit {
             Outcome::Signaled { signal, out_of_memory } => (Signaled, None, Some(*signal), *out_of_memory, None),
             Outcome::TimedOut => (TimedOut, None, None, false, None),
             Outcome::Stopped => (Stopped, None, None, false, None),
-            Outcome::NotStarted { message } => (NotStarted, None, None, false, Some(message.clone())),
+            Outcome::NotStarted { message, .. } => (NotStarted, None, None, false, Some(message.clone())),
             Outcome::Lost => (Lost, None, None, false, None),
         };
         LogExit {

@@ -19,7 +19,7 @@ use crate::{
     identity,
     kill::{self, Target},
     lease::{LEASE_BYTE, LeaseFile, TakeError, TakenLease, Trace, find_one},
-    runner::{banner, record},
+    runner::{self, banner, record},
     sys::{self, Status, Usage, Wait},
 };
 
@@ -518,7 +518,9 @@ impl Orphans {
                 out_of_memory: false,
             },
             _ if self.start.is_none() => Outcome::NotStarted {
+                disk_full: self.runner == Some(Status::Exited(runner::NO_ROOM)),
                 message: match self.runner {
+                    Some(Status::Exited(runner::NO_ROOM)) => "the disk had no room for its log".into(),
                     Some(Status::Exited(code)) => format!("its runner exited with {code} before it started anything"),
                     Some(Status::Signaled(n)) => {
                         format!("its runner was killed by signal {n} before it started anything")

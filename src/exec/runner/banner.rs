@@ -109,7 +109,7 @@ fn footer(record: &ExitRecord, gpu_peak: Option<Bytes>) -> String {
         Outcome::Signaled { signal, .. } => format!("killed by signal {signal}"),
         Outcome::TimedOut => "ended: it ran longer than task_timeout".into(),
         Outcome::Stopped => "stopped".into(),
-        Outcome::NotStarted { message } => format!("not started: {}", message.replace('\n', " ")),
+        Outcome::NotStarted { message, .. } => format!("not started: {}", message.replace('\n', " ")),
         Outcome::Lost => "lost: nobody saw how it ended".into(),
     };
     let mut text = format!("{MARK}{end}\n");

@@ -22,8 +22,12 @@ use orders::Orders;
 
 use crate::{ExecError, channel::Packet, spawn};
 
+/// Exit code of a runner that found no room on a disk for what it has to write before the first command.
+pub(crate) const NO_ROOM: i32 = 3;
+
 /// Runs attempts as they are handed over. Returns the program's exit code: 0 once no more will come and the end of
-/// each is on record, whatever it was; 2 when an attempt cannot be run at all.
+/// each is on record, whatever it was; 2 when an attempt cannot be run at all, [`NO_ROOM`] when that is for want of
+/// room on a disk.
 ///
 /// To be called first thing in `main`, with only one thread: every descriptor above 2 is closed.
 pub fn main() -> i32 {
@@ -38,7 +42,7 @@ pub fn main() -> i32 {
         Err(e) => {
             // To the log, if that was opened; else to nowhere, and the scheduler sees the code.
             eprintln!("{MARK}{e}");
-            2
+            if e.is_disk_trouble() { NO_ROOM } else { 2 }
         }
     }
 }

@@ -19,6 +19,7 @@ use super::{
     terminal::Terminal,
 };
 use crate::{
+    ExecError,
     attempt::{self, EndNote, Room},
     cgroup::Cgroup,
     clock, identity,
@@ -36,6 +37,43 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 const TAKE_ROOM_AFTER: Duration = Duration::from_millis(20);
 /// A time so far off that nothing waits for it; the sum with any moment is still one.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// Why a command was not started.
+#[derive(Debug)]
+struct Refusal {
+    message: String,
+    disk_full: bool,
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Refusal {
+        Refusal {
+            message,
+            disk_full: false,
+        }
+    }
+}
+
+impl From<&str> for Refusal {
+    fn from(message: &str) -> Refusal {
+        message.to_owned().into()
+    }
+}
+
+impl From<ExecError> for Refusal {
+    fn from(error: ExecError) -> Refusal {
+        Refusal {
+            message: error.to_string(),
+            disk_full: error.is_disk_trouble(),
+        }
+    }
+}
+
+impl From<Refusal> for Outcome {
+    fn from(Refusal { message, disk_full }: Refusal) -> Outcome {
+        Outcome::NotStarted { message, disk_full }
+    }
+}
 
 /// A runner at work.
 #[derive(Debug)]
@@ -154,7 +192,7 @@ impl<'a> Runner<'a> {
     fn run_commands(&mut self) -> (Outcome, u32) {
         let shell = match self.shell() {
             Ok(shell) => shell,
-            Err(message) => return (Outcome::NotStarted { message }, self.spec.first_command),
+            Err(refusal) => return (refusal.into(), self.spec.first_command),
         };
         let last = (self.spec.commands.len() as u32).saturating_sub(1);
         for index in self.spec.first_command..=last {
@@ -165,7 +203,7 @@ impl<'a> Runner<'a> {
             banner::write_command(&self.log, &self.spec, index);
             let pid = match self.start(&shell, index) {
                 Ok(pid) => pid,
-                Err(message) => return (Outcome::NotStarted { message }, index),
+                Err(refusal) => return (refusal.into(), index),
             };
             let status = self.wait_for(pid, index);
             fault::point("command-ended");
@@ -174,12 +212,7 @@ impl<'a> Runner<'a> {
                 return (outcome, index);
             }
         }
-        (
-            Outcome::NotStarted {
-                message: "it has no commands".into(),
-            },
-            0,
-        )
+        (Refusal::from("it has no commands").into(), 0)
     }
 
     fn outcome(&self, status: Status) -> Outcome {
@@ -199,7 +232,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn shell(&self) -> Result<Shell, String> {
+    fn shell(&self) -> Result<Shell, Refusal> {
         let program = self.environment.find(&["bash"]).ok_or("bash is not on PATH")?;
         let text = |bytes: &[u8]| CString::new(bytes).map_err(|_| "the work folder's name holds NUL");
         Ok(Shell {
@@ -210,7 +243,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Starts a command. It is on record before it runs: without a start record, nothing has run.
-    fn start(&mut self, shell: &Shell, index: u32) -> Result<i32, String> {
+    fn start(&mut self, shell: &Shell, index: u32) -> Result<i32, Refusal> {
         if self.spec.first_command > 0 {
             // What the runner before us left behind may have held the lock until now.
             let _ = sys::try_lock(&self.lease.file, LEASE_BYTE);
@@ -242,13 +275,13 @@ impl<'a> Runner<'a> {
             started_mono: self.started.mono.unwrap_or_default(),
         };
         // Unrecorded, it is not let go, and ends as its socket closes.
-        let recorded = attempt::write_start(&self.folder, &record).map_err(|e| e.to_string());
+        let recorded = attempt::write_start(&self.folder, &record);
         fault::point("start-recorded");
         let started = match recorded {
-            Ok(()) => held.let_go(shell),
-            Err(message) => {
+            Ok(()) => held.let_go(shell).map_err(Refusal::from),
+            Err(error) => {
                 drop(held);
-                Err(message)
+                Err(error.into())
             }
         };
         match started {
@@ -256,23 +289,21 @@ impl<'a> Runner<'a> {
                 fault::point("command-started");
                 Ok(pid)
             }
-            Err(message) => {
+            Err(refusal) => {
                 // It ends by itself, and is nobody's leftover.
                 self.wait_for(pid, index);
-                Err(message)
+                Err(refusal)
             }
         }
     }
 
     /// What `bash -c` is given. An ad-hoc task's script is a file, whatever its length, so that bash names its lines.
-    fn script(&self, command: &str) -> Result<String, String> {
+    fn script(&self, command: &str) -> Result<String, Refusal> {
         let conda_sh = self.spec.conda_sh.as_deref();
         if self.terminal.is_none() {
             return Ok(command::script(command, conda_sh));
         }
-        let write = |name: &str, text: &str| {
-            attempt::write_script(&self.folder, name, text).map_err(|error| format!("cannot write its script: {error}"))
-        };
+        let write = |name: &str, text: &str| attempt::write_script(&self.folder, name, text);
         let report = write("report.sh", include_str!("report.sh"))?;
         let own = write("script.sh", command)?;
         Ok(command::script_on_terminal(command, &report, &own, conda_sh))

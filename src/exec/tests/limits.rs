@@ -156,6 +156,58 @@ fn a_full_disk_keeps_the_gpus_until_the_record_can_be_written() {
     unmount(&disk);
 }
 
+/// Fault D1 (P6): what has to be on the disk before the first command finds no room there, and that is told apart from a
+/// command that cannot be started.
+#[test]
+fn a_full_disk_is_told_apart_from_a_command_that_cannot_be_started() {
+    let mut yard = Yard::new();
+    let mut spec = yard.spec(&["touch ran"]);
+    let disk = yard.dir.path().join("tasks").join(spec.uni_id.as_str());
+    fs::create_dir_all(&disk).unwrap();
+    if !mount_small_disk(&disk) {
+        return eprintln!("SKIPPED: no tmpfs can be mounted");
+    }
+    let filler = disk.join("filler");
+    let heal = |yard: &mut Yard, id: &UniId| {
+        fs::remove_file(&filler).unwrap();
+        let record = yard.ended(id);
+        let Outcome::NotStarted {
+            disk_full: true,
+            message,
+        } = record.outcome
+        else {
+            panic!("{record:?}")
+        };
+        assert!(!yard.file("ran").exists());
+        message
+    };
+
+    // What is left is a page for attempt.json: there is none for start.json.
+    spec.log_path = yard.file("elsewhere.log");
+    fs::write(&filler, vec![0; SMALL_DISK - 4096]).unwrap();
+    let id = yard.launch(&spec);
+    let log = || fs::read_to_string(yard.file("elsewhere.log")).unwrap_or_default();
+    wait_until("its footer", || log().contains("not started"));
+    assert!(heal(&mut yard, &id).contains("start record"));
+    unmount(&disk);
+
+    // Its log lies on a disk without inodes.
+    let logs = yard.file("logs");
+    fs::create_dir(&logs).unwrap();
+    assert!(mount_small_disk(&logs));
+    let mut spec = yard.spec(&["touch ran"]);
+    spec.log_path = logs.join("output.log");
+    let full = || (0..64).all(|n| fs::write(logs.join(n.to_string()), "").is_ok());
+    assert!(!full(), "there are 64 inodes");
+    let id = yard.launch(&spec);
+    let record = yard.ended(&id);
+    assert!(
+        matches!(record.outcome, Outcome::NotStarted { disk_full: true, .. }),
+        "{record:?}"
+    );
+    unmount(&logs);
+}
+
 const SMALL_DISK: usize = 256 << 10;
 
 /// A disk of [`SMALL_DISK`]; `false` where we may not mount one.

@@ -256,7 +256,7 @@ fn a_runner_that_never_came_up_is_an_end_too() {
     kill(pid, Signal::KILL);
     let record = yard.ended(&id);
     match record.outcome {
-        Outcome::NotStarted { ref message } => {
+        Outcome::NotStarted { ref message, .. } => {
             assert!(message.contains("killed by signal 9"), "{message}");
             assert!(!yard.file("ran").exists());
         }

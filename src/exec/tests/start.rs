@@ -166,7 +166,7 @@ fn what_cannot_be_started_says_why() {
     spec.work_dir = yard.file("nowhere");
     let id = yard.launch(&spec);
     let record = yard.ended(&id);
-    let Outcome::NotStarted { message } = &record.outcome else {
+    let Outcome::NotStarted { message, .. } = &record.outcome else {
         panic!("{record:?}")
     };
     assert!(
@@ -183,7 +183,8 @@ fn what_cannot_be_started_says_why() {
     assert_eq!(
         record.outcome,
         Outcome::NotStarted {
-            message: "bash is not on PATH".into()
+            message: "bash is not on PATH".into(),
+            disk_full: false,
         }
     );
 
@@ -191,7 +192,8 @@ fn what_cannot_be_started_says_why() {
     assert_eq!(
         record.outcome,
         Outcome::NotStarted {
-            message: "the command holds NUL".into()
+            message: "the command holds NUL".into(),
+            disk_full: false,
         }
     );
     assert_eq!(record.command_index, 1);

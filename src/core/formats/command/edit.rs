@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::{CommandFile, QueueDraft, TaskDraft, align, parse, write};
+use super::{CommandFile, QueueDraft, TaskDraft, align, line, parse, write};
 use crate::model::{FieldError, Mode, QueueId};
 
 /// Rewrites a file so that it holds these queues, in this order. The result has been parsed again and compared.
@@ -407,7 +407,19 @@ impl<'a> Sheet<'a> {
         let text = &self.file.text;
         let paragraphs = &self.file.paragraphs;
         let mut out = text[..paragraphs.first().map_or(text.len(), |p| p.body.start)].to_owned();
-        if !out.is_empty() && paragraphs.is_empty() && !chunks.is_empty() && !out.ends_with(['\n', '\u{feff}']) {
+        if !out.is_empty()
+            && paragraphs.is_empty()
+            && !chunks.is_empty()
+            && !out.ends_with(['\n', line::BYTE_ORDER_MARK])
+        {
+            out.push_str(self.eol);
+        }
+        // What stood below something else does not become the file's own mark when it comes to stand first.
+        if out.is_empty()
+            && chunks
+                .first()
+                .is_some_and(|first| first.body.starts_with(line::BYTE_ORDER_MARK))
+        {
             out.push_str(self.eol);
         }
         let last = paragraphs.len().checked_sub(1);

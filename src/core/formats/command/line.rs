@@ -2,6 +2,9 @@
 //!
 //! White space is what Unicode calls so: a line of full-width spaces, easily typed with a Chinese keyboard, is blank.
 
+/// May stand in front of a file's first line, and is no part of it (Unicode, section 23.8). Anywhere else it is text.
+pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// A line without its end, and where the next one starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Line {

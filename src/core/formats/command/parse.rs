@@ -54,8 +54,8 @@ impl Paragraph {
 /// Reads a command file.
 pub fn parse(text: &str, mode: Mode) -> CommandFile {
     // A byte order mark belongs to the file, not to its first line.
-    let from = if text.starts_with('\u{feff}') {
-        '\u{feff}'.len_utf8()
+    let from = if text.starts_with(line::BYTE_ORDER_MARK) {
+        line::BYTE_ORDER_MARK.len_utf8()
     } else {
         0
     };

@@ -271,6 +271,13 @@ fn tasks_come_and_go_and_move_with_their_comments() {
 }
 
 #[test]
+fn a_byte_order_mark_inside_a_file_does_not_become_the_files_own() {
+    let file = parse("1\na\n1\n2\n\n\u{feff}1\nb\n1\n2\n", Mode::Multi);
+    assert_eq!(file.drafts().len(), 1);
+    assert_eq!(edit(&file, &[]), Ok("\n\u{feff}1\nb\n1\n2\n".into()));
+}
+
+#[test]
 fn line_ends_of_the_file_are_kept() {
     let file = parse("1\r\na\r\n1\r\n", Mode::Single);
     let mut queues = file.drafts();
