@@ -6,8 +6,6 @@ export default defineConfig({
   outputDir: 'test-results',
   // Every story has a daemon of its own; the machine may be small.
   workers: Number(process.env.STORY_WORKERS ?? 2),
-  // The same for stories: what fails twice is a failure.
-  retries: process.env.CI ? 1 : 0,
   timeout: 90_000,
   expect: { timeout: 20_000 },
   forbidOnly: true,

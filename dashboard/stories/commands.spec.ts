@@ -120,6 +120,13 @@ test('vim edits the file while the page has a draft, and while it has none', asy
   await desk.keyboard.press('Control+s')
   await expect(bar(desk)).toBeHidden()
   expect(yard.read(FILE)).toBe(block(1, 'echo a', 5) + block(1, 'echo vim', 4) + block(2, 'echo b', 10))
+
+  // Emptied, and filled again, with one more queue: as unfolded as it was.
+  yard.write(FILE, '')
+  await expect(row(desk, 'q1.1')).toHaveCount(0)
+  yard.write(FILE, block(1, 'echo a', 6) + block(3, 'echo c', 7))
+  await expect(memory(desk, 'q1.1')).toHaveValue('6')
+  await expect(memory(desk, 'q3.1')).toHaveValue('7')
 })
 
 test('a draft survives reload, logout and a daemon that is gone; another tab can take it up', async ({ desk, yard, context }) => {

@@ -133,9 +133,7 @@ impl Scheduler {
             }
             self.trouble(
                 "journal",
-                Some(format!(
-                    "nothing is started while the state cannot be written: {error}"
-                )),
+                Some(format!("nothing is started while the state cannot be written: {error}")),
             );
             return Placed::Blocked;
         }

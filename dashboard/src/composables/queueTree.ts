@@ -49,9 +49,17 @@ function makeQueueTree(file: CommandFile, multi: boolean, filter: Ref<string>) {
   }
   const unfoldAll = () => (open.value = new Set([...open.value, ...file.tree.map((queue) => queue.key)]))
   const foldAll = () => (open.value = new Set())
+  /** Queues that have been here: how they are folded is for people to say. */
+  const met = new Set<number>()
   watch(
-    () => file.about !== null,
-    (there) => there && !open.value.size && commands.countTasks(file.tree) <= UNFOLDED_UP_TO && unfoldAll(),
+    [() => file.tree, () => file.base] as const,
+    ([tree, base], [, before]) => {
+      const fresh = tree.flatMap(({ key }) => (met.has(key) ? [] : [key]))
+      for (const key of fresh) met.add(key)
+      // What I add is unfolded, or not, by what I did.
+      const fromFile = base !== before
+      if (fromFile && fresh.length && commands.countTasks(tree) <= UNFOLDED_UP_TO) open.value = new Set([...open.value, ...fresh])
+    },
     { immediate: true },
   )
 

@@ -71,7 +71,7 @@ impl Files {
         let mut seen = Vec::new();
         for folder in folders.iter().filter(|folder| folder.is_dir()) {
             let tell = Arc::clone(&self.changed);
-            seen.push(FolderWatch::new(folder, move || tell.notify_one())?);
+            seen.push(FolderWatch::of_names(folder, move || tell.notify_one())?);
         }
         self.watches = Some(Watches {
             _files: files,
