@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { cleanInEveryLook } from './axe'
-import { block, expect, test } from './yard'
+import { block, expect, logIn, test } from './yard'
 
 const work = (name: string, seconds: number) => `GPUYARD_SIMULATED_MEMORY=4GiB bash -c 'echo ${name}; exec sleep ${seconds}'`
 
@@ -84,7 +84,7 @@ test('ended runs stand in the history with their tasks', async ({ desk: page, ya
   await expect(page.locator('.run')).toHaveCount(1)
 })
 
-test('an ended run is deleted with its logs, after a question; one that runs is not', async ({ desk: page, yard }) => {
+test('an ended run is deleted with its logs, after a question; one that runs is not; other tabs follow', async ({ desk: page, yard, context }) => {
   test.setTimeout(180_000)
   yard.write('command/command_gpu.txt', block(1, 'echo one'))
   for (let runs = 0; runs < 2; runs++) {
@@ -95,6 +95,12 @@ test('an ended run is deleted with its logs, after a question; one that runs is 
   await page.goto(`${yard.url}/state?tab=past`)
   const rows = page.locator('.run')
   await expect(rows).toHaveCount(2)
+  // Another tab looks at the same history.
+  const other = await context.newPage()
+  await logIn(other, yard)
+  await other.goto(`${yard.url}/state?tab=past`)
+  const others = other.locator('.run')
+  await expect(others).toHaveCount(2)
   await rows.last().getByRole('button', { name: 'Delete this run' }).click()
   const question = page.getByRole('alertdialog', { name: 'Delete this run of Single GPU · config 1?' })
   await expect(question).toContainText('Its record and the log of its task are removed for good.')
@@ -105,6 +111,8 @@ test('an ended run is deleted with its logs, after a question; one that runs is 
   await question.getByRole('button', { name: 'Delete the run' }).click()
   await expect(page.getByText('The run is deleted')).toBeVisible()
   await expect(rows).toHaveCount(1)
+  await expect(others).toHaveCount(1)
+  await expect(others).toHaveAttribute('data-run', runs[0]?.run_id ?? '')
   expect(readdirSync(join(yard.root, 'logs/tasks'))).toEqual([runs[0]?.run_id])
 
   // The newest one goes from the list of what is now, too.
@@ -114,6 +122,7 @@ test('an ended run is deleted with its logs, after a question; one that runs is 
   await question.getByRole('button', { name: 'Delete the run' }).click()
   await expect(rows).toHaveCount(0)
   await expect(page.getByText('No scheduler has run yet')).toBeVisible()
+  await expect(other.getByText('No earlier runs')).toBeVisible()
 
   // What was started meanwhile, by somebody else, is not deleted.
   yard.write('command/command_gpu.txt', block(1, 'exec sleep 900'))

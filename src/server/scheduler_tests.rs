@@ -338,8 +338,17 @@ async fn an_ended_run_is_deleted_with_its_logs_and_no_other() {
             state: RunState::Stopped,
         });
     }
+    yard.app.runs.refresh().unwrap();
+    let mut page = Feed::new(&yard.app, Principal::owner(Via::Secret, 0), Lang::En);
+    page.subscribe("schedulers", None).unwrap();
+    assert_eq!(heard(&mut page).await["set"]["single_0"]["runs"], 2);
     assert_eq!(delete(&yard, "single_0-2").await, (200, String::new()));
     assert_eq!(delete(&yard, "single_0-2").await, (404, "no_such_run".into()));
+    let head = &heard(&mut page).await["set"]["single_0"];
+    assert_eq!(
+        (&head["run"]["run_id"], &head["runs"]),
+        (&json!("single_0-1"), &json!(1))
+    );
     let (_, body) = yard.ask(known("GET", "/api/scheduler/runs", "")).await;
     assert_eq!(body["runs"].as_array().unwrap().len(), 1);
     let left = |folder: std::path::PathBuf| {

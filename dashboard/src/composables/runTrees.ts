@@ -1,7 +1,7 @@
 // The tasks of the runs that are looked at: live ones followed, ended ones asked for once.
 import { effectScope, onScopeDispose, shallowRef, triggerRef, watch, type EffectScope } from 'vue'
 import { readRun, treeOf, treeOfRun, type RunTree } from '@/domain/scheduler'
-import { ApiFailure } from '@/domain/failure'
+import { makeAsked } from '@/stores/asked'
 import { useLive } from '@/stores/live'
 import { useSession } from '@/stores/session'
 
@@ -26,24 +26,15 @@ export function useRunTrees(wanted: () => readonly Wanted[]) {
     triggerRef(trees)
   }
 
-  async function ask(runId: string, signal: AbortSignal): Promise<void> {
-    try {
-      put(runId, treeOfRun(await readRun(runId, signal)))
-    } catch (error) {
-      if (signal.aborted || (error instanceof ApiFailure && error.status === 401)) return
-      errors.value = new Map(errors.value).set(runId, error)
-    }
-  }
-
   function begin(one: Wanted): void {
     const scope = effectScope(true)
     scopes.set(nameOf(one), scope)
     scope.run(() => {
       if (one.running) live.follow(`run:${one.runId}`, (entries) => put(one.runId, treeOf(entries)))
       else {
-        const abort = new AbortController()
-        onScopeDispose(() => abort.abort())
-        watch([() => session.epoch, () => live.returns], () => void ask(one.runId, abort.signal), { immediate: true })
+        const { error, ask } = makeAsked((signal) => readRun(one.runId, signal), (run) => put(one.runId, treeOfRun(run)))
+        watch(error, (now) => now && (errors.value = new Map(errors.value).set(one.runId, now)))
+        watch([() => session.epoch, () => live.returns], () => void ask(), { immediate: true })
       }
     })
   }

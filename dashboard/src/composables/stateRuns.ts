@@ -17,7 +17,7 @@ interface Choice {
 export function useStateRuns({ past, config, filter, turned }: Choice) {
   const live = useLive()
   const runs = useRuns()
-  const earlier = useLoaded(async (signal) => (past.value ? readRuns(signal) : []), [past, () => live.returns, () => runs.list.filter((head) => head.running).length])
+  const earlier = useLoaded(async (signal) => (past.value ? readRuns(signal) : []), [past, () => live.returns, () => runs.standing])
 
   const heads = computed<Omit<RunEntry, 'tree'>[]>(() => {
     if (past.value) {

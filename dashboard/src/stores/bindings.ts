@@ -2,7 +2,7 @@
 import { defineStore } from 'pinia'
 import { shallowRef, watch } from 'vue'
 import { bindingKey, bind as bindIt, readBindings, unbind as unbindIt, type Binding, type BoundTask } from '@/domain/bindings'
-import { ApiFailure } from '@/domain/failure'
+import { makeAsked } from './asked'
 import { useFiles } from './files'
 import { useLive } from './live'
 import { useSession } from './session'
@@ -12,16 +12,7 @@ export const useBindings = defineStore('bindings', () => {
   const session = useSession()
   const live = useLive()
   const list = shallowRef<Record<string, Binding>>({})
-  const error = shallowRef<unknown>(null)
-
-  async function look(): Promise<void> {
-    try {
-      list.value = await readBindings()
-      error.value = null
-    } catch (failure) {
-      if (!(failure instanceof ApiFailure && failure.status === 401)) error.value = failure
-    }
-  }
+  const { error, ask: look } = makeAsked(readBindings, (found) => (list.value = found))
   watch([() => session.epoch, () => live.returns, () => files.of('bindings')?.etag], () => void look(), { immediate: true })
 
   const of = (task: BoundTask): Binding | undefined => list.value[bindingKey(task)]

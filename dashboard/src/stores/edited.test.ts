@@ -2,6 +2,8 @@
 import { createPinia, setActivePinia } from 'pinia'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { effectScope, nextTick, reactive } from 'vue'
+import { ApiFailure } from '@/domain/failure'
+import { FIRST_PAUSE } from './asked'
 import { makeEdited, type Version } from './edited'
 
 const around = vi.hoisted(() => ({ files: {} as Record<string, { etag: string }>, live: { returns: 0 }, session: { epoch: 0 } }))
@@ -12,6 +14,7 @@ vi.mock('./session', () => ({ useSession: () => around.session }))
 interface Draft { etag: string | null; at: number; base: string; mine: string }
 let there: Version<string, object>
 let late: Version<string, object> | null
+let ill: Error | null
 const settle = async () => {
   for (let n = 0; n < 5; n++) await nextTick()
 }
@@ -21,7 +24,10 @@ function open() {
     name: 'thing',
     file: 'thing',
     empty: '',
-    read: async () => there,
+    read: async () => {
+      if (ill) throw ill
+      return there
+    },
     async save(value) {
       if (late) throw new Error('late')
       there = { value, etag: `${there.etag}+`, about: {} }
@@ -49,6 +55,7 @@ beforeEach(() => {
   around.files = reactive({ thing: { etag: '1' } })
   there = { value: 'a', etag: '1', about: {} }
   late = null
+  ill = null
 })
 
 describe('what is edited', () => {
@@ -57,6 +64,18 @@ describe('what is edited', () => {
     await settle()
     await written('b', '2')
     expect([edited.mine.value, edited.dirty.value, edited.newer.value, edited.reloads.value]).toEqual(['b', false, null, 1])
+  })
+
+  it('reads again by itself what could not be read while the file stays as it is', async () => {
+    vi.useFakeTimers()
+    ill = new ApiFailure(500, 'io', 'the disk did not answer', 'GET /api/thing')
+    const edited = open()
+    await vi.advanceTimersByTimeAsync(0)
+    expect([edited.about.value, edited.error.value]).toEqual([null, ill])
+    ill = null
+    await vi.advanceTimersByTimeAsync(FIRST_PAUSE)
+    expect([edited.mine.value, edited.error.value]).toEqual(['a', null])
+    vi.useRealTimers()
   })
 
   it('keeps my changes beside a newer version, and counts them from it when I say so', async () => {

@@ -1,7 +1,7 @@
 // Something that is edited here and can be changed elsewhere: what stands in the file, what I made of it, what others made of it
 // meanwhile, and the draft that outlives the page. Values are never changed in place.
 import { computed, ref, shallowRef, watch } from 'vue'
-import { ApiFailure } from '@/domain/failure'
+import { makeAsked } from './asked'
 import { draftSlot } from './drafts'
 import { useFiles } from './files'
 import { useLive } from './live'
@@ -50,7 +50,6 @@ export function makeEdited<T, About, Draft extends { etag: string | null; at: nu
   const etag = ref<string | null>(null)
   /** Null until it was read. */
   const about = shallowRef<About | null>(null)
-  const error = shallowRef<unknown>(null)
   /** The file as somebody else left it, while I have changes of the one before. */
   const newer = shallowRef<Version<T, About> | null>(null)
   /** Counts the times that somebody else's version came in without a clash. */
@@ -92,20 +91,13 @@ export function makeEdited<T, About, Draft extends { etag: string | null; at: nu
     if (!dirty.value) mine.value = base.value
   }
 
-  let asked = 0
-  async function look(): Promise<void> {
-    const mineIs = ++asked
-    try {
-      const found = await kind.read()
-      if (mineIs !== asked || saving.value) return
-      error.value = null
-      const draft = about.value === null ? slot.read() : undefined
-      if (draft) restore(found, draft)
-      else if (about.value === null || found.etag !== (newer.value ?? { etag: etag.value }).etag) take(found)
-    } catch (failure) {
-      if (mineIs === asked && !(failure instanceof ApiFailure && failure.status === 401)) error.value = failure
-    }
-  }
+  const { error, ask: look } = makeAsked(kind.read, (found) => {
+    // What comes while a save is under way is older than what it will say.
+    if (saving.value) return
+    const draft = about.value === null ? slot.read() : undefined
+    if (draft) restore(found, draft)
+    else if (about.value === null || found.etag !== (newer.value ?? { etag: etag.value }).etag) take(found)
+  })
   watch(
     [() => session.epoch, () => live.returns, () => files.of(kind.file)?.etag],
     ([epoch, , now], [before]: readonly unknown[] = []) => {

@@ -4,6 +4,7 @@ import { effectScope, proxyRefs, shallowReactive, shallowRef, watch } from 'vue'
 import * as commands from '@/domain/commands'
 import { mergeTexts } from '@/domain/compare'
 import { keyOf, type ConfigKey } from '@/domain/scheduler'
+import { makeAsked } from './asked'
 import { makeEdited, type Version } from './edited'
 
 interface TextDraft {
@@ -53,25 +54,18 @@ function makeText(key: ConfigKey) {
 
   /** Null while it is not known. */
   const checked = shallowRef<Checked | null>(null)
-  const checkError = shallowRef<unknown>(null)
+  const asked = makeAsked((signal) => commands.checkText(key, mine.value, signal), (said) => {
+    const tasks = said.queues.reduce((sum, queue) => sum + queue.processes.length, 0)
+    checked.value = { findings: said.findings, queues: said.queues_count, tasks }
+  })
   let timer: ReturnType<typeof setTimeout> | undefined
-  let current: AbortController | undefined
   async function check(): Promise<void> {
     clearTimeout(timer)
-    current?.abort()
-    const own = (current = new AbortController())
-    try {
-      const said = await commands.checkText(key, mine.value, own.signal)
-      const tasks = said.queues.reduce((sum, queue) => sum + queue.processes.length, 0)
-      checked.value = { findings: said.findings, queues: said.queues_count, tasks }
-      checkError.value = null
-    } catch (error) {
-      if (!own.signal.aborted) checkError.value = error
-    }
+    await asked.ask()
   }
   watch([mine, edited.about], ([, there]) => {
     if (there === null) return
-    current?.abort()
+    asked.stop()
     checked.value = null
     clearTimeout(timer)
     timer = setTimeout(() => void check(), CHECK_AFTER)
@@ -92,7 +86,7 @@ function makeText(key: ConfigKey) {
     edited.accept()
     return merged.clashes
   }
-  return proxyRefs({ ...edited, key, checked, checkError, check, type, discard: takeTheirs, takeTheirs, takeMerged, keepMine: edited.accept })
+  return proxyRefs({ ...edited, key, checked, checkError: asked.error, check, type, discard: takeTheirs, takeTheirs, takeMerged, keepMine: edited.accept })
 }
 
 export type FileText = ReturnType<typeof makeText>

@@ -24,5 +24,7 @@ export const useRuns = defineStore('runs', () => {
     return found
   })
   const of = (mode: 'single' | 'multi', index: number) => heads.value?.get(keyOf({ mode, index }))
-  return { heads, list, counts, of }
+  /** Is another when a run began, ended, or was deleted by anybody. */
+  const standing = computed(() => list.value.map(({ run, running, runs }) => `${run.run_id} ${running} ${runs}`).join())
+  return { heads, list, counts, of, standing }
 })

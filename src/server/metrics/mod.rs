@@ -7,15 +7,11 @@ mod runs;
 mod tests;
 mod text;
 
-use gpuyard_core::{
-    model::{ConfigKey, Lang},
-    queue::Run,
-    wire::ProcessEntry,
-};
+use gpuyard_core::{model::Lang, wire::ProcessEntry};
 use gpuyard_gpu::SamplerState;
 pub(crate) use text::Text;
 
-use crate::{app::App, error::ApiError};
+use crate::{app::App, error::ApiError, runs::Head};
 
 /// What is wanted beside the usual.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +28,7 @@ struct Known {
     hostname: String,
     /// `None` where they are not wanted.
     processes: Option<Vec<ProcessEntry>>,
-    runs: Vec<(ConfigKey, bool, Run)>,
+    runs: Vec<Head>,
     feeds: usize,
 }
 

@@ -1,19 +1,19 @@
 //! Command files: whether their schedulers live, and how the tasks of their newest runs stand.
 use std::collections::BTreeMap;
 
-use gpuyard_core::{model::ConfigKey, queue::Run};
-
 use super::text::{Kind, Text};
+use crate::runs::Head;
 
-pub(super) fn write(text: &mut Text, runs: &[(ConfigKey, bool, Run)]) {
-    let keys: Vec<(String, String)> = runs
+pub(super) fn write(text: &mut Text, heads: &[Head]) {
+    let keys: Vec<(String, String)> = heads
         .iter()
-        .map(|(key, _, _)| (key.mode.to_string(), key.index.to_string()))
+        .map(|head| (head.key.mode.to_string(), head.key.index.to_string()))
         .collect();
     let each = || {
-        runs.iter()
+        heads
+            .iter()
             .zip(&keys)
-            .map(|((_, running, run), key)| (key, running, run))
+            .map(|(head, key)| (key, &head.running, &head.run))
     };
     let mut family = text.family(
         "gpuyard_scheduler_running",

@@ -65,6 +65,16 @@ impl Page {
     }
 }
 
+/// The newest run of a command file, as lists show it.
+pub(crate) struct Head {
+    pub(crate) key: ConfigKey,
+    /// Its scheduler lives.
+    pub(crate) running: bool,
+    pub(crate) run: Run,
+    /// How many runs of this command file there are.
+    pub(crate) runs: usize,
+}
+
 /// The newest run of a command file, as the supervisor sees it.
 pub(crate) struct Newest {
     pub(crate) key: ConfigKey,
@@ -148,19 +158,25 @@ impl Book {
         Some((page.version, alive))
     }
 
-    /// The newest run of each command file, without its tasks, and whether its scheduler lives.
-    pub(crate) fn heads(&self, lang: Lang) -> Vec<(ConfigKey, bool, Run)> {
+    /// The newest run of each command file, without its tasks.
+    pub(crate) fn heads(&self, lang: Lang) -> Vec<Head> {
         let (runs, now) = (self.runs(), clock::now());
         let mut newest = BTreeMap::new();
         for page in runs.values() {
             if let (Some(key), Some(run)) = (page.followed.key(), page.followed.run()) {
-                newest.insert(key, (page, run));
+                let known = newest.entry(key).or_insert((page, run, 0));
+                *known = (page, run, known.2 + 1);
             }
         }
-        let each = newest.into_iter().map(|(key, (page, run))| {
+        let each = newest.into_iter().map(|(key, (page, run, runs))| {
             let standing = Standing::of(run);
-            let shown = page.head(run, lang, now);
-            (key, standing.alive, standing.judge(shown))
+            let run = standing.judge(page.head(run, lang, now));
+            Head {
+                key,
+                running: standing.alive,
+                run,
+                runs,
+            }
         });
         each.collect()
     }

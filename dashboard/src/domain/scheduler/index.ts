@@ -28,6 +28,8 @@ export const keyOf = ({ mode, index }: ConfigKey): string => `${mode}_${index}`
 export interface RunHead {
   running: boolean
   run: RunInfo
+  /** How many runs of this command file there are. */
+  runs: number
 }
 
 /** The command file that a key names; null for any other key. */

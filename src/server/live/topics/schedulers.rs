@@ -1,4 +1,4 @@
-//! `schedulers`: the newest run of each command file, and whether its scheduler lives.
+//! `schedulers`: the newest run of each command file, whether its scheduler lives, and how many runs there are.
 use std::sync::Arc;
 
 use gpuyard_core::{model::Lang, queue::Run};
@@ -20,6 +20,7 @@ pub(super) const LEFT_OUT: [&str; 3] = ["queues", "head_reasons", "class_reasons
 struct Head {
     running: bool,
     run: BTreeMap<String, Value>,
+    runs: usize,
 }
 
 pub(super) struct Schedulers {
@@ -40,12 +41,13 @@ impl Schedulers {
 
 impl Source for Schedulers {
     fn read(&mut self, draft: &mut Draft) -> Result<(), ApiError> {
-        for (key, running, run) in self.app.runs.heads(self.lang) {
+        for newest in self.app.runs.heads(self.lang) {
             draft.put(
-                &key.to_string(),
+                &newest.key.to_string(),
                 &Head {
-                    running,
-                    run: head(&run)?,
+                    running: newest.running,
+                    run: head(&newest.run)?,
+                    runs: newest.runs,
                 },
             )?;
         }
