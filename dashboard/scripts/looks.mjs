@@ -82,7 +82,7 @@ async function full() {
     gpus: { 0: { utilization: 97, temperature: 81 }, 1: { utilization: 72 } },
   }))
   // One run that has ended before, of another config.
-  yard.write('command/command_gpu_1.txt', '1 #queue\nexit 3\n4\n\n1\necho it is done\n4\n\n')
+  yard.write('command/command_gpu_1.txt', '1 #queue\necho it is done\n4\n\n')
   await yard.serve()
   yard.run('start', 'single', '1')
   const id = (...words) => yard.run('submit', ...words)
@@ -91,7 +91,7 @@ async function full() {
   yard.log = id('--name', 'bert-large, lr 3e-4', '--memory', '6', '--', 'for n in $(seq 300); do printf "\\repoch 1: %d/300" $n; sleep 1; done')
   id('--name', 'after it', '--after', yard.log, '--', 'python eval.py --checkpoint /data/checkpoints/bert-large/last.pt --split test')
   id('--gpus', '4', '--memory', '80', '--', 'torchrun --nproc-per-node 4 pretrain.py --config configs/large.yaml')
-  await until('the first config ends', async () => (await yard.ask('/scheduler/runs')).runs.some(({ running }) => !running))
+  await until('the first config ends', async () => ['completed', 'failed'].includes((await yard.ask('/scheduler/runs')).runs[0]?.state))
   yard.run('start', 'single', '0')
   yard.run('start', 'multi', '0')
   const run = await until('tasks write', async () => {
@@ -191,8 +191,8 @@ for (const lay of [full, empty, broken, lost]) {
     if (ends) {
       await waiting.at(-1)?.[0].waitForTimeout(1500)
       await yard.end()
-      await waiting.at(-1)?.[0].locator('main > [role=alert]').first().waitFor()
       for (const [page, said] of waiting.splice(0)) {
+        await page.locator('main > [role=alert]').first().waitFor()
         await shot(page, said)
         await page.context().close()
       }

@@ -42,7 +42,7 @@ async fn a_task_is_made_shown_changed_cloned_and_cancelled() {
         (&task["name"], &task["position"], &task["status"]),
         (&json!("python a.py"), &json!(1), &json!("queued"))
     );
-    assert_eq!(task["gpu_type"], "Simulated GPU 24GiB", "named in full");
+    assert_eq!(task["gpu_type"], "Simulated GPU 24 GiB", "named in full");
     assert_eq!(
         (&task["log_path"], &task["tmux_session"], &task["exit_code"]),
         (&Value::Null, &Value::Null, &Value::Null)
@@ -148,7 +148,7 @@ async fn what_cannot_be_is_refused_by_field() {
         refused["message"]
             .as_str()
             .unwrap()
-            .contains("Simulated GPU 24GiB (2 × 24GiB)"),
+            .contains("Simulated GPU 24 GiB (2 × 24 GiB)"),
         "{refused}"
     );
     for path in ["/api/tasks?status=odd", "/api/tasks?cursor=x", "/api/tasks?limit=x"] {

@@ -207,7 +207,7 @@ fn chains_sweeps_limits_and_retries_are_kept_and_a_shell_script_is_made_of_them(
     let large = yard.ask(&["submit", "--type", "H100", "--", "true"]);
     assert_eq!(large.status.code(), Some(2));
     assert!(
-        String::from_utf8_lossy(&large.stderr).contains("Simulated GPU 24GiB (2 × 24GiB)"),
+        String::from_utf8_lossy(&large.stderr).contains("Simulated GPU 24 GiB (2 × 24 GiB)"),
         "{large:?}"
     );
     scheduler.signal(Signal::SIGTERM);

@@ -136,7 +136,7 @@ fn a_grandchild_on_two_gpus_is_seen_below_its_parents() {
         shares,
         [(&json!(0), &json!(2u64 << 30)), (&json!(1), &json!(4u64 << 30))]
     );
-    assert_eq!(seen["gpu_memory_human"], "6GiB");
+    assert_eq!(seen["gpu_memory_human"], "6 GiB");
     let parents: Vec<&Value> = seen["ancestors"]
         .as_array()
         .unwrap()

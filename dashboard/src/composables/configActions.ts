@@ -33,7 +33,7 @@ export function useConfigActions(file: CommandFile, around: () => Around) {
     if (!file.dirty) return true
     const end = await act(t('commands.could.save', { config: config() }), file.save)
     if (end === 'stale') around().conflict('form')
-    if (end === 'saved') toasts.done(t(around().running ? 'commands.savedRunning' : 'commands.saved'))
+    if (end === 'saved') toasts.done(t(around().running ? 'commands.savedRunning' : 'commands.savedIdle'))
     return end === 'saved'
   }
   /** The same for the text: where the parser finds errors, they are asked about. */
@@ -47,7 +47,7 @@ export function useConfigActions(file: CommandFile, around: () => Around) {
     const end = await act(t('commands.could.save', { config: config() }), text.save)
     if (end === 'stale') around().conflict('text')
     if (end !== 'saved') return false
-    toasts.done(t(around().running ? 'commands.savedRunning' : 'commands.saved'))
+    toasts.done(t(around().running ? 'commands.savedRunning' : 'commands.savedIdle'))
     await file.look()
     return true
   }

@@ -32,7 +32,13 @@ export function useFormat() {
     return [names[unit], { n }]
   }
   /** With date and zone. */
-  const exact = (at: Date): string => exactly.value.format(at)
+  function exact(at: Date): string {
+    const parts = exactly.value.formatToParts(at)
+    const zone = parts.find(({ type }) => type === 'timeZoneName')?.value
+    // Where Chinese would put the zone between date and time, it goes last, as everywhere.
+    const rest = parts.map(({ type, value }) => (type === 'timeZoneName' ? '' : value)).join('').trim().replace(/\s+/g, ' ')
+    return zone ? `${rest} ${zone}` : rest
+  }
   /** `3`, `12 345`. */
   const count = (n: number): string => n.toLocaleString(preferences.language)
 

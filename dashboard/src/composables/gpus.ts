@@ -2,9 +2,16 @@
 import { computed, shallowRef, triggerRef, watch } from 'vue'
 import { useLoaded } from '@/composables/loaded'
 import { readHistory, reportOf, seatsOf, SPANS, Traces, tracesOf, type GpuReport, type Sitting } from '@/domain/gpu'
+import { useWords } from '@/i18n'
 import { useLive } from '@/stores/live'
 import { usePreferences } from '@/stores/preferences'
 import { useRuns } from '@/stores/runs'
+
+/** Why no GPU is there, in the daemon's words where it has some, and what to do. */
+export function useNoGpus() {
+  const t = useWords()
+  return (message: string | null | undefined): string => (message ? t('gpu.noneBecause', { why: message, then: t('gpu.noneText') }) : t('gpu.noneText'))
+}
 
 // They outlive the page, so that coming back shows no gap.
 const traces = shallowRef(new Traces())

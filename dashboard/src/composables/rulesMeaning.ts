@@ -21,9 +21,8 @@ export function useRulesMeaning() {
     const pack = t(rules.maximize_resource_utilization ? 'rules.words.pack' : 'rules.words.alone')
     const order = t(rules.memory_save_mode ? 'rules.words.fit' : 'rules.words.spread')
     const most = number(rules['retry_config.max_retries'])
-    const gap = chinese ? ' ' : ''
     const retry = most === 0 ? t('rules.words.retryNone') : t('rules.words.retry', {
-      delay: format.length(number(rules['retry_config.retry_delay'])) + gap,
+      delay: format.length(number(rules['retry_config.retry_delay'])),
       most,
       n: number(rules['retry_config.max_retry_before_backoff']),
       rest: format.length(number(rules['retry_config.backoff_duration'])),
@@ -33,7 +32,7 @@ export function useRulesMeaning() {
       [which, t('rules.words.most', { max: number(rules.max_gpu) }), others].join(comma) + stop,
       [pack, order].join(chinese ? '；' : '; ') + stop,
       `${retry}${chinese ? '' : ' '}${t(rules.on_failure === 'continue' ? 'rules.words.goOn' : 'rules.words.stop')}`,
-      ...(timeout > 0 ? [t('rules.words.timeout', { length: format.length(timeout) + gap })] : []),
+      ...(timeout > 0 ? [t('rules.words.timeout', { length: format.length(timeout) })] : []),
     ]
   }
 }

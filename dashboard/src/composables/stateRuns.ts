@@ -2,7 +2,7 @@
 import { computed, type Ref } from 'vue'
 import { useLoaded } from '@/composables/loaded'
 import { useRunTrees } from '@/composables/runTrees'
-import { filters, isOpen, keyOf, readRuns, rowsOf, type Filter, type RunEntry, type Shown } from '@/domain/scheduler'
+import { byKey, filters, isOpen, keyOf, readRuns, rowsOf, type Filter, type RunEntry, type Shown } from '@/domain/scheduler'
 import { useLive } from '@/stores/live'
 import { useRuns } from '@/stores/runs'
 
@@ -29,7 +29,7 @@ export function useStateRuns({ past, config, filter, turned }: Choice) {
     }
     const all = [...(runs.heads ?? [])].map(([key, head]) => ({ key, ...head }))
     // What lives comes first, then what ended last.
-    return all.sort((a, b) => Number(b.running) - Number(a.running) || (a.running ? a.key.localeCompare(b.key, 'en', { numeric: true }) : b.run.started_at.localeCompare(a.run.started_at)))
+    return all.sort((a, b) => Number(b.running) - Number(a.running) || (a.running ? byKey(a.key, b.key) : b.run.started_at.localeCompare(a.run.started_at)))
   })
 
   /** Whether any task of a run may pass, by its counts alone. */

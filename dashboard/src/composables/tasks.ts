@@ -1,5 +1,5 @@
 // Tasks and command files as people call them.
-import type { ConfigKey } from '@/domain/scheduler'
+import { failedOf, type ConfigKey } from '@/domain/scheduler'
 import type { TaskRef } from '@/domain/gpu'
 import { useWords } from '@/i18n'
 
@@ -13,5 +13,10 @@ export function useTaskWords() {
     if (mode === null || config_index === null || queue_id === null || process_index === null) return t('gpu.adhoc', { id: task_id })
     return t('gpu.task', { mode: t(`mode.${mode}`), config: config_index + 1, queue: queue_id, n: process_index + 1 })
   }
-  return { config, named }
+  /** What the daemon keeps of a failure, in the language of the page. */
+  function failed(error: string): string {
+    const found = failedOf(error)
+    return found.kind === 'other' ? found.text : t(`state.why.${found.kind}`, 'n' in found ? { n: found.n } : {})
+  }
+  return { config, named, failed }
 }

@@ -187,7 +187,7 @@ fn because(task: &AdhocTask, lang: Lang) -> String {
         (AdhocStatus::Running, _) => say!(
             lang,
             "it runs on GPU {gpus}, attempt {attempt}",
-            "正在显卡 {gpus} 上运行，第 {attempt} 次尝试"
+            "正在 GPU {gpus} 上运行，第 {attempt} 次尝试"
         ),
         (_, Some(error)) => error.clone(),
         (..) => lang.pick("its exit code was 0", "退出码为 0").to_owned(),

@@ -232,9 +232,9 @@ mod tests {
     }
 
     const TABLE: &str = "\
-GPU  NAME                     MEMORY                  UTIL  TEMP     POWER  HELD BY                   PROCESSES
-  0  NVIDIA GeForce RTX 4090  █████░░░░░ 12/24GiB      97%  61°C  301/450W  lilei single_0 f3-1 5GiB  李雷 python 3GiB (9), 李雷 python 1GiB (7), 李雷 python 0B (6), +1
-  1  NVIDIA GeForce RTX 4090  lost: fell off the bus   97%  61°C  301/450W                            cannot be listed
+GPU  NAME                     MEMORY                  UTIL  TEMP     POWER  HELD BY                    PROCESSES
+  0  NVIDIA GeForce RTX 4090  █████░░░░░ 12/24 GiB     97%  61°C  301/450W  lilei single_0 f3-1 5 GiB  李雷 python 3 GiB (9), 李雷 python 1 GiB (7), 李雷 python 0 B (6), +1
+  1  NVIDIA GeForce RTX 4090  lost: fell off the bus   97%  61°C  301/450W                             cannot be listed
 ";
 
     #[test]

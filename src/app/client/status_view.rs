@@ -405,7 +405,7 @@ single 0  running  1/6 done, 1 running, 4 waiting  pid 4321  started 14:00:00, 1
   /root/command/command_gpu.txt  run-1
   QUEUE  STATE    DONE  GPU   TIME  NOW
       1  running   1/3  0    1m02s  2/3: python train.py --fold 1
-      2  waiting   0/2              not enough free memory: the best GPU has 24GiB to spare
+      2  waiting   0/2              not enough free memory: the best GPU has 24 GiB to spare
       3  waiting   0/1              failed; tried again in a moment, 0.0s left; exit code 3
 ";
 

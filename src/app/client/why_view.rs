@@ -111,7 +111,7 @@ fn without_moment(reason: &Reason) -> Reason {
     }
 }
 
-/// `queue 2 #0 (20GiB)`, with what is left of a wait.
+/// `queue 2 #0 (20 GiB)`, with what is left of a wait.
 fn name(queue: &Queue, task: &Task, now: Now, lang: Lang) -> String {
     let what = asks(task);
     let name = say!(
@@ -258,11 +258,11 @@ mod tests {
     const WHY: &str = "\
 single 0  running
   2 tasks: waits for the task before it in its queue
-    queue 1 #2 (20GiB), queue 2 #1 (1GiB)
-  1 task: not enough free memory: the best GPU has 24GiB to spare
-    queue 2 #0 (40GiB)
+    queue 1 #2 (20 GiB), queue 2 #1 (1 GiB)
+  1 task: not enough free memory: the best GPU has 24 GiB to spare
+    queue 2 #0 (40 GiB)
   1 task: failed; tried again in a moment
-    queue 3 #0 (2GiB, 0.0s left)
+    queue 3 #0 (2 GiB, 0.0s left)
 ";
 
     #[test]
@@ -308,7 +308,7 @@ single 0  running
         };
         assert_eq!(
             lines("t-2"),
-            "single 0 queue 1 #1 (t-2)  running  20GiB\n  it runs on GPU 0, attempt 1\n  logs/tasks/t-2/output.log\n"
+            "single 0 queue 1 #1 (t-2)  running  20 GiB\n  it runs on GPU 0, attempt 1\n  logs/tasks/t-2/output.log\n"
         );
         assert!(lines("t-4").contains("not enough free memory"));
     }

@@ -41,7 +41,7 @@ pub(crate) fn moment(moment: Timestamp, now: Timestamp, zone: &TimeZone) -> Stri
     then.strftime(pattern).to_string()
 }
 
-/// A memory bar: `████░░░░ 11.9/24GiB`.
+/// A memory bar: `████░░░░ 11.9/24 GiB`.
 pub(crate) fn memory_bar(memory: Memory, cells: usize) -> String {
     let share = if memory.total.0 == 0 {
         0.0
@@ -59,7 +59,7 @@ pub(crate) fn memory_bar(memory: Memory, cells: usize) -> String {
     format!("{}{} {}", "█".repeat(full), "░".repeat(cells - full), used_of(memory))
 }
 
-/// `11.9/24GiB`: both in the unit of the total.
+/// `11.9/24 GiB`: both in the unit of the total.
 fn used_of(memory: Memory) -> String {
     let total = memory.total.to_string();
     let unit: String = total
@@ -72,7 +72,7 @@ fn used_of(memory: Memory) -> String {
 
 /// GiB as command files have them: `20`, `0.5`.
 pub(crate) fn gib(amount: f64) -> String {
-    format!("{amount}GiB")
+    format!("{amount} GiB")
 }
 
 /// `0,1,3` or, for runs of three and more, `0-3,7`.
@@ -149,17 +149,17 @@ mod tests {
             free: Bytes((24 << 30) - used),
             total: Bytes(24 << 30),
         };
-        assert_eq!(memory_bar(memory(0), 4), "░░░░ 0/24GiB");
-        assert_eq!(memory_bar(memory(1 << 20), 4), "█░░░ 0/24GiB");
-        assert_eq!(memory_bar(memory(12 << 30), 4), "██░░ 12/24GiB");
-        assert_eq!(memory_bar(memory((24 << 30) - 1), 4), "███░ 24/24GiB");
-        assert_eq!(memory_bar(memory(24 << 30), 4), "████ 24/24GiB");
+        assert_eq!(memory_bar(memory(0), 4), "░░░░ 0/24 GiB");
+        assert_eq!(memory_bar(memory(1 << 20), 4), "█░░░ 0/24 GiB");
+        assert_eq!(memory_bar(memory(12 << 30), 4), "██░░ 12/24 GiB");
+        assert_eq!(memory_bar(memory((24 << 30) - 1), 4), "███░ 24/24 GiB");
+        assert_eq!(memory_bar(memory(24 << 30), 4), "████ 24/24 GiB");
         let none = Memory {
             used: Bytes(0),
             free: Bytes(0),
             total: Bytes(0),
         };
-        assert_eq!(memory_bar(none, 2), "░░ 0/0B");
+        assert_eq!(memory_bar(none, 2), "░░ 0/0 B");
     }
 
     #[test]

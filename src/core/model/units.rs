@@ -57,7 +57,7 @@ impl Bytes {
 }
 
 impl fmt::Display for Bytes {
-    /// For people: `20.5GiB`, `512MiB`, `0B`; at most one decimal.
+    /// For people: `20.5 GiB`, `512 MiB`, `0 B`; at most one decimal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
         let mut value = self.0 as f64;
@@ -68,7 +68,7 @@ impl fmt::Display for Bytes {
             unit += 1;
         }
         let text = format!("{value:.1}");
-        write!(f, "{}{}", text.strip_suffix(".0").unwrap_or(&text), UNITS[unit])
+        write!(f, "{} {}", text.strip_suffix(".0").unwrap_or(&text), UNITS[unit])
     }
 }
 
@@ -122,11 +122,11 @@ mod tests {
     #[test]
     fn bytes_are_shown_as_people_say_them() {
         for (bytes, text) in [
-            (0, "0B"),
-            (512 << 20, "512MiB"),
-            (24 << 30, "24GiB"),
-            ((41 << 30) / 2, "20.5GiB"),
-            ((1 << 30) - 1, "1GiB"),
+            (0, "0 B"),
+            (512 << 20, "512 MiB"),
+            (24 << 30, "24 GiB"),
+            ((41 << 30) / 2, "20.5 GiB"),
+            ((1 << 30) - 1, "1 GiB"),
         ] {
             assert_eq!(Bytes(bytes).to_string(), text);
         }

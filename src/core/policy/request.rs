@@ -184,7 +184,7 @@ impl Warning {
     pub fn text(&self, lang: Lang) -> String {
         match (self, lang) {
             (Warning::NoSuchGpu { index }, Lang::En) => format!("compete_gpus names GPU {index}, which is not there"),
-            (Warning::NoSuchGpu { index }, Lang::Zh) => format!("compete_gpus 中的显卡 {index} 不存在"),
+            (Warning::NoSuchGpu { index }, Lang::Zh) => format!("compete_gpus 中的 GPU {index} 不存在"),
         }
     }
 }

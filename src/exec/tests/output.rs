@@ -81,7 +81,7 @@ fn the_footer_tells_the_peak_that_the_scheduler_saw() {
     assert!(
         String::from_utf8(yard.log(&id))
             .unwrap()
-            .contains("[gpuyard] peak GPU memory: 1.5GiB\n")
+            .contains("[gpuyard] peak GPU memory: 1.5 GiB\n")
     );
 }
 

@@ -192,7 +192,7 @@ fn hidden(gpus: &[Gpu], lang: Lang) -> Hidden {
         let list = list.join(", ");
         say(
             format!("the processes on GPU {list} cannot be listed"),
-            format!("无法列出显卡 {list} 上的进程"),
+            format!("无法列出 GPU {list} 上的进程"),
         );
     }
     Hidden {

@@ -122,7 +122,9 @@ pub(crate) fn message(
         (false, error) if stale => {
             let (age, why) = (
                 age.unwrap_or_default().0.round(),
-                error.map(|e| format!(": {e}")).unwrap_or_default(),
+                error
+                    .map(|e| format!("{}{e}", lang.pick(": ", "：")))
+                    .unwrap_or_default(),
             );
             said(
                 format!("what is shown is {age} s old{why}"),
@@ -368,19 +370,19 @@ mod tests {
             ("/active_users", json!(["1000", "alice"])),
             ("/host/hostname", json!("gpu-server-01")),
             ("/host/cpu", json!({"percent": 25.5, "count": 32})),
-            ("/host/memory/used_human", json!("64GiB")),
+            ("/host/memory/used_human", json!("64 GiB")),
             ("/host/swap/percent", json!(null)),
             ("/gpus/0/name", json!("NVIDIA A100")),
             ("/gpus/0/vendor", json!("nvidia")),
             ("/gpus/0/temperature", json!(null)),
             ("/gpus/0/utilization", json!({"gpu": null, "memory": null})),
-            ("/gpus/0/memory/total_human", json!("40GiB")),
+            ("/gpus/0/memory/total_human", json!("40 GiB")),
             ("/gpus/0/memory/percent", json!(50.0)),
             ("/gpus/0/power/draw_human", json!("150W")),
             ("/gpus/0/power/limit_human", json!(null)),
             ("/gpus/0/processes/0/username", json!("alice")),
             ("/gpus/0/processes/0/start_time", json!("abcd-7")),
-            ("/gpus/0/processes/0/gpu_memory_human", json!("10GiB")),
+            ("/gpus/0/processes/0/gpu_memory_human", json!("10 GiB")),
             ("/gpus/0/processes/0/cpu_percent", json!(100.0)),
             ("/gpus/0/processes/0/task/queue_id", json!(3)),
             ("/gpus/0/processes/0/task/process_index", json!(1)),

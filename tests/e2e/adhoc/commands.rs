@@ -59,7 +59,7 @@ fn why_and_status_tell_of_them_and_logs_of_their_scheduler() {
     let one = yard.says_of(&["why", &wide.to_string()]);
     assert!(one.contains("queued") && one.contains("place 2 in the line"), "{one}");
     let one = yard.says_of(&["why", &runs.to_string(), "--lang", "zh"]);
-    assert!(one.contains("正在显卡 0 上运行"), "{one}");
+    assert!(one.contains("正在 GPU 0 上运行"), "{one}");
     let nobody = yard.ask(&["why", "99"]);
     assert_eq!(nobody.status.code(), Some(4), "{nobody:?}");
 

@@ -32,6 +32,11 @@ export interface RunHead {
   runs: number
 }
 
+/** Order of keys: single before multi, as everywhere, then by number. */
+export function byKey(a: string, b: string): number {
+  return Number(a.startsWith('multi')) - Number(b.startsWith('multi')) || a.localeCompare(b, 'en', { numeric: true })
+}
+
 /** The command file that a key names; null for any other key. */
 export function configOf(key: string): ConfigKey | null {
   const [, mode, index] = /^(single|multi)_(\d+)$/.exec(key) ?? []

@@ -51,7 +51,7 @@ export default {
   },
   banner: {
     lost: 'The connection is lost: what you see is from {time}. It comes back by itself.',
-    how: 'If the daemon was stopped, start it on the server with ./run.sh',
+    how: 'If the daemon was stopped, start it on the server with ./run.sh.',
   },
   keys: {
     title: 'Keys',

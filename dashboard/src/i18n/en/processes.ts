@@ -23,6 +23,7 @@ export default {
   end: 'End process {pid}',
   endChosen: 'End chosen ({n})',
   none: 'No GPU process is running',
+  noneSeenText: 'None on the GPUs that can be looked into.',
   noneText: 'All GPUs are idle. Processes appear here as soon as they use a GPU.',
   unseen: 'Not permitted to see the processes',
   unseenText: 'The driver does not let the daemon list what runs on these GPUs. It may have to run as another user, or outside a container.',

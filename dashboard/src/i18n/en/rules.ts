@@ -82,7 +82,7 @@ export default {
     work_dir: 'Where commands run, and what {place} becomes. Empty: the parent of the root folder.',
     gpu_command_file: 'Config 2 takes the same name with _1, and so on.',
     gpus_command_file: 'The same for tasks of several GPUs.',
-    on_failure: 'stop: its queue ends. continue: the next task runs.',
+    on_failure: 'Once it has failed for good: whether the tasks behind it in its queue still run.',
     auto_resume: 'A scheduler that died without being stopped is resumed.',
     task_timeout: 'An attempt is ended after so long. Empty: never.',
     stop_grace: 'Between the request to end and the kill.',

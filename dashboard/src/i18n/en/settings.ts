@@ -30,6 +30,10 @@ export default {
   },
   mend: 'A file that is wrong is mended on the server: this page shows it as soon as it can be read. Until then the last good settings stay in force.',
   could: { read: 'The settings could not be read', save: 'The settings could not be saved', secret: 'The key could not be changed' },
+  about: {
+    port: 'The port that is wished for; the next free one is taken when it is in use.',
+    'target-yaml-path': 'The rules file, relative to the settings file.',
+  },
   key: {
     language: 'Language of logs',
     'log-level': 'Log level',

@@ -14,7 +14,7 @@ export default {
   filterLabel: 'Filter tasks',
   foldAll: 'Fold all',
   unfoldAll: 'Unfold all',
-  since: 'since',
+  since: 'started',
   ended: 'ended',
   took: 'took {length}',
   gpus: 'GPU {held} of {allowed}',

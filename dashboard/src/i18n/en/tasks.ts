@@ -76,7 +76,7 @@ export default {
   noLogText: 'Its log begins here when it starts.',
   fact: {
     need: 'Asks for',
-    gpus: 'GPUs',
+    gpus: 'On GPU',
     place: 'Place in line',
     reason: 'Waits because',
     exit: 'Exit code',

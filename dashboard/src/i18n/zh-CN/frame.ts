@@ -51,7 +51,7 @@ export default {
   },
   banner: {
     lost: '连接已断开，当前显示的是 {time} 的数据；恢复后会自动更新。',
-    how: '如果守护进程已停止，请在服务器上运行 ./run.sh 启动',
+    how: '如果守护进程已停止，请在服务器上运行 ./run.sh 启动它。',
   },
   keys: {
     title: '快捷键',

@@ -36,7 +36,7 @@ export default {
   any: '任意显卡',
   memory: '每卡 {n} GiB',
   empty: '整卡空闲',
-  on: '显卡 {gpus}',
+  on: 'GPU {gpus}',
   place: '第 {n} 位',
   ran: '用时 {length}',
   runs: '已运行 {length}',

@@ -140,7 +140,7 @@ fn a_model_is_found_by_a_part_of_its_name_and_what_cannot_be_met_is_refused_with
         assert_eq!(refused.field, field, "{kind}");
         let said = refused.message.en;
         assert!(
-            said.contains("NVIDIA A100-SXM4-80GB (2 × 80GiB), NVIDIA RTX A6000 (1 × 48GiB)"),
+            said.contains("NVIDIA A100-SXM4-80GB (2 × 80 GiB), NVIDIA RTX A6000 (1 × 48 GiB)"),
             "{said}"
         );
     }
