@@ -7,9 +7,9 @@ usage() {
     cat <<'TEXT'
 usage: ./test.sh [--no-install] [--soak SECONDS | --fuzz [SECONDS]]
 
-Format, lints, licences, shell scripts, the whole test suite, doc tests, schemathesis at the API, and stories of the dashboard. What is
-missing is installed first (Debian packages, cargo-nextest, cargo-deny, schemathesis), or, with --no-install, named. Exits 0 when all
-passed. The last line says: N passed, N failed, N skipped
+Format, lints, licences, shell scripts, the whole test suite, doc tests, the raw read of NVML's lists under Valgrind, schemathesis at the
+API, and stories of the dashboard. What is missing is installed first (Debian packages, cargo-nextest, cargo-deny, schemathesis), or,
+with --no-install, named. Exits 0 when all passed. The last line says: N passed, N failed, N skipped
 
 --soak SECONDS    only one long random life (docs/RELIABILITY.md); it prints its seed, and GPUYARD_TEST_SEED=N repeats it
 --fuzz [SECONDS]  only the fuzz targets (fuzz/), each for so long (60)
@@ -93,6 +93,7 @@ need curl curl 'calls of the API'
 need setsid util-linux 'tasks that leave their session'
 need chromium chromium 'the dashboard, as people use it'
 need tmux tmux 'terminals of ad-hoc tasks'
+need valgrind valgrind 'the raw read of the lists of GPU processes'
 # Debian keeps what makes a virtual environment apart from Python.
 python3 -c 'import ensurepip' 2>/dev/null || missing+=('python3-venv (schemathesis)')
 if ((${#missing[@]})); then
@@ -261,6 +262,25 @@ doc_tests() {
     ((ok == 0))
 }
 
+# Memcheck over the tests of the raw read: the driver writes into our buffer, and what it left alone says how. The binaries are those
+# of the suite. A read past what was written, or a block that nobody frees, is a failure; what is not ours is in tests/valgrind.supp.
+raw_read() {
+    local list binary filter good
+    list=$(cargo nextest list --workspace --all-features --locked --list-type binaries-only --message-format json 2>/dev/null) || return
+    while read -r binary filter; do
+        binary=$(grep -o "\"binary-id\":\"$binary\"[^}]*" <<<"$list" | sed -n 's/.*"binary-path":"\([^"]*\)".*/\1/p')
+        local log=$target/valgrind.log
+        # shellcheck disable=SC2086 # no filter is no argument
+        valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+            --track-origins=yes --keep-debuginfo=yes --num-callers=30 --suppressions=tests/valgrind.supp \
+            "$binary" $filter 2>&1 | tee "$log" || return
+        good=$(sed -n 's/^test result: ok\. \([0-9]*\) passed.*/\1/p' "$log")
+        # A filter that names nothing any more checks nothing.
+        ((${good:-0} > 0)) || return
+        passed=$((passed + good))
+    done <<<$'gpuyard-gpu::processes\ngpuyard-gpu nvml::processes::'
+}
+
 api() {
     local ok=0
     scripts/fuzz-api.sh "$target/debug/gpuyard" || ok=$?
@@ -270,6 +290,11 @@ api() {
 
 check 'tests' suite
 check 'doc tests' doc_tests
+if command -v valgrind >/dev/null; then
+    check 'the raw read of NVML' raw_read
+else
+    skip 'the raw read of NVML: valgrind could not be installed'
+fi
 check 'the API by its document' api
 if [[ ! -f dashboard/dist/index.html ]]; then
     skip 'dashboard: stories: it was not built'

@@ -1,8 +1,8 @@
 //! Ad-hoc tasks come and go: what people made or changed is taken up from the database, once it may run.
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use gpuyard_core::{
-    model::{AdhocId, AdhocSpec, AdhocStatus},
+    model::{AdhocId, AdhocStatus},
     queue::{Event, TaskState, adhoc_queue, adhoc_task},
 };
 use gpuyard_exec::clock;
@@ -12,7 +12,7 @@ use gpuyard_store::{
 };
 use jiff::Timestamp;
 
-use crate::work::Scheduler;
+use crate::{rows::Taken, work::Scheduler};
 
 /// A moment on the wall clock is looked at at least so often, milliseconds: that clock may be set.
 const WALL: u64 = 30_000;
@@ -24,8 +24,6 @@ pub(crate) struct Feed {
     pub(crate) seen: i64,
     /// Somebody says that there are newer ones.
     pub(crate) poked: bool,
-    /// What was asked for, of those that were taken up.
-    pub(crate) specs: HashMap<AdhocId, AdhocSpec>,
     /// Not before a moment.
     pub(crate) later: BTreeSet<(Timestamp, AdhocId)>,
 }
@@ -105,12 +103,17 @@ impl Scheduler {
         // What is in memory may be ahead of the row; what a person reset is not in memory.
         let state = known.or(record.state);
         let task = adhoc_task(task_id(id), &record.spec, state);
-        feed.specs.insert(id, record.spec);
         let told = task.live.as_ref().is_none_or(|live| live.stop_requested);
         let running = task.state == TaskState::Running;
         self.journal.machine_mut().take_up(adhoc_queue(id), task, clock::now());
         if let Some(rows) = self.journal.rows_mut() {
-            rows.wishes.insert(id, wish);
+            rows.taken.insert(
+                id,
+                Taken {
+                    wish,
+                    spec: record.spec,
+                },
+            );
         }
         self.stirred = true;
         if record.row.stop && !(running && told) {
@@ -122,10 +125,7 @@ impl Scheduler {
     fn drop_task(&mut self, id: AdhocId) {
         self.journal.machine_mut().let_go(adhoc_queue(id));
         if let Some(rows) = self.journal.rows_mut() {
-            rows.wishes.remove(&id);
-        }
-        if let Some(feed) = &mut self.feed {
-            feed.specs.remove(&id);
+            rows.taken.remove(&id);
         }
     }
 

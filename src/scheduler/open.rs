@@ -24,7 +24,7 @@ use crate::{
     observe::Observer,
     options::{Options, Start, exit},
     reload,
-    rows::Rows,
+    rows::{Rows, Taken},
     work::{Scheduler, Senses},
 };
 
@@ -295,7 +295,7 @@ fn begin_tasks(root: &Root, me: ProcessIdentity, files: &Files) -> Result<(Journ
         now,
     );
     let mut rows = Rows::new(Arc::clone(&tasks));
-    let mut feed = Feed {
+    let feed = Feed {
         seen,
         ..Feed::default()
     };
@@ -308,9 +308,10 @@ fn begin_tasks(root: &Root, me: ProcessIdentity, files: &Files) -> Result<(Journ
         if one.record.row.status == AdhocStatus::Queued && one.waits {
             continue;
         }
-        rows.wishes.insert(id, one.record.row.wish);
+        let wish = one.record.row.wish;
         let task = adhoc_task(gpuyard_store::adhoc::task_id(id), &one.record.spec, one.record.state);
-        feed.specs.insert(id, one.record.spec);
+        let spec = one.record.spec;
+        rows.taken.insert(id, Taken { wish, spec });
         machine.take_up(adhoc_queue(id), task, now);
     }
     let space = me.space.boot_id.clone();

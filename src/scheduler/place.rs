@@ -151,9 +151,8 @@ impl Scheduler {
                 }
             })
             .collect();
-        let asked = rows::number(&task.task_id)
-            .and_then(|id| self.feed.as_ref()?.specs.get(&id))
-            .cloned();
+        let asked =
+            rows::number(&task.task_id).and_then(|id| Some(self.journal.rows_mut()?.taken.get(&id)?.spec.clone()));
         let mut environment_of_task = self.rules.environment.clone();
         environment_of_task.extend(asked.iter().flat_map(|asked| asked.environment.clone()));
         let work_dir = asked

@@ -6,7 +6,7 @@ use std::{
 
 use anyhow::bail;
 use gpuyard_core::{
-    model::{AdhocId, TaskId},
+    model::{AdhocId, AdhocSpec, TaskId},
     queue::{Event, Machine, Task, adhoc_queue, adhoc_status},
 };
 use gpuyard_exec::clock;
@@ -18,14 +18,22 @@ use gpuyard_store::{
 /// What is to be written, and what the rows were when they were read.
 pub(crate) struct Rows {
     pub(crate) tasks: Arc<Tasks>,
-    /// The wish that each task was taken up by.
-    pub(crate) wishes: HashMap<AdhocId, i64>,
+    /// Of each task that was taken up and is not over.
+    pub(crate) taken: HashMap<AdhocId, Taken>,
     /// Tasks whose rows are behind.
     changed: BTreeSet<AdhocId>,
     said: bool,
     trouble: bool,
     /// Tasks to be looked at again: they depended on one that has ended.
     pub(crate) touched: Vec<AdhocId>,
+}
+
+/// A task that was taken up.
+pub(crate) struct Taken {
+    /// The wish by which it was.
+    pub(crate) wish: i64,
+    /// What was asked for.
+    pub(crate) spec: AdhocSpec,
 }
 
 /// The number of an ad-hoc task of a run.
@@ -37,7 +45,7 @@ impl Rows {
     pub(crate) fn new(tasks: Arc<Tasks>) -> Rows {
         Rows {
             tasks,
-            wishes: HashMap::new(),
+            taken: HashMap::new(),
             changed: BTreeSet::new(),
             said: false,
             trouble: false,
@@ -75,7 +83,7 @@ impl Rows {
         let Some(id) = number(&task.task_id) else {
             bail!("task {} is no ad-hoc task", task.task_id);
         };
-        let wish = self.wishes.get(&id).copied().unwrap_or(-1);
+        let wish = self.taken.get(&id).map_or(-1, |taken| taken.wish);
         match self.tasks.intend(id, wish, task)? {
             Intent::Written => {
                 self.changed.remove(&id);
@@ -112,7 +120,7 @@ impl Rows {
             self.changed.clear();
             for id in over {
                 machine.let_go(adhoc_queue(id));
-                self.wishes.remove(&id);
+                self.taken.remove(&id);
             }
         }
         if self.said {

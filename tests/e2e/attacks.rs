@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::yard::{Daemon, Program, SECRET, SINGLE, Yard, free_port, skip, task, wait_for, wait_until};
 
-fn dial(daemon: &Daemon) -> TcpStream {
+pub(crate) fn dial(daemon: &Daemon) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", daemon.port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     stream.set_write_timeout(Some(Duration::from_secs(60))).unwrap();

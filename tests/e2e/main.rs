@@ -16,6 +16,7 @@ mod editing;
 mod edits;
 mod elsewhere;
 mod faults;
+mod hour;
 mod nvml;
 mod odds;
 mod processes;

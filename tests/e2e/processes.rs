@@ -19,10 +19,10 @@ const LIST: &str = "/api/gpu/processes";
 const KILL: &str = "/api/gpu/processes/kill";
 
 /// Somebody's process; its whole group ends with the test.
-struct Somebody {
+pub(crate) struct Somebody {
     child: Child,
     /// The process that is on a GPU: the shell, or its grandchild.
-    pid: i32,
+    pub(crate) pid: i32,
 }
 
 impl Somebody {
@@ -43,7 +43,7 @@ impl Somebody {
         Somebody { child, pid }
     }
 
-    fn sleeps() -> Somebody {
+    pub(crate) fn sleeps() -> Somebody {
         Somebody::runs("echo $$; exec sleep 1000")
     }
 
@@ -51,7 +51,7 @@ impl Somebody {
         Somebody::runs("trap '' TERM; echo $$; exec sleep 1000")
     }
 
-    fn on_gpu(&self, memory: u64) -> Process {
+    pub(crate) fn on_gpu(&self, memory: u64) -> Process {
         Process::compute(self.pid as u32, memory)
     }
 }
@@ -66,7 +66,7 @@ impl Drop for Somebody {
 
 /// The daemon's list, once it has seen as many as there are.
 #[track_caller]
-fn listed(daemon: &Daemon, count: usize) -> Vec<Value> {
+pub(crate) fn listed(daemon: &Daemon, count: usize) -> Vec<Value> {
     wait_for("the daemon sees them", || {
         let answer = daemon.get(LIST);
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -75,13 +75,13 @@ fn listed(daemon: &Daemon, count: usize) -> Vec<Value> {
     })
 }
 
-fn name(list: &[Value], pid: i32) -> Value {
+pub(crate) fn name(list: &[Value], pid: i32) -> Value {
     let process = list.iter().find(|process| process["pid"] == pid).unwrap();
     json!({"pid": pid, "start_time": process["start_time"]})
 }
 
 /// Pid and code of each in one of an answer's lists.
-fn codes(list: &Value) -> Vec<(i64, &str)> {
+pub(crate) fn codes(list: &Value) -> Vec<(i64, &str)> {
     let list = list.as_array().unwrap().iter();
     list.map(|one| (one["pid"].as_i64().unwrap(), one["code"].as_str().unwrap()))
         .collect()

@@ -245,6 +245,7 @@ mod tests {
         }
     }
 
+    /// Fault G3 (P4).
     #[test]
     fn every_stride_is_measured() {
         for words in [2, 3, 4] {

@@ -55,11 +55,7 @@ impl Yard {
     /// Waits until a daemon that was started in another way answers; the settings are there.
     #[track_caller]
     pub(crate) fn serve_as(&self, mut program: Program) -> Daemon {
-        let agent: Agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
-            .build()
-            .into();
+        let agent = agent();
         let pid = program.pid();
         let port = wait_for("the daemon answers", || {
             assert!(program.runs(), "the daemon ended: {}", program.output());
@@ -85,7 +81,32 @@ impl Yard {
     }
 }
 
+fn agent() -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .build()
+        .into()
+}
+
 impl Daemon {
+    /// Ends the connections that are kept for the next call.
+    pub(crate) fn hang_up(&mut self) {
+        self.agent = agent();
+    }
+
+    /// Connections that the daemon has not closed.
+    pub(crate) fn connections(&self) -> usize {
+        let table = fs::read_to_string(format!("/proc/{}/net/tcp", self.program.pid())).unwrap();
+        let own = format!(":{:04X}", self.port);
+        let is_open = |line: &&str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            // Local address, remote address, state (0A listens), …, inode (0 once nobody holds it).
+            fields[1].ends_with(&own) && fields[3] != "0A" && fields[9] != "0"
+        };
+        table.lines().skip(1).filter(is_open).count()
+    }
+
     fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }

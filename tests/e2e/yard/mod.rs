@@ -4,6 +4,7 @@ mod files;
 mod http;
 mod marks;
 mod process;
+mod vitals;
 
 use std::{
     cell::RefCell,
@@ -22,9 +23,10 @@ pub(crate) use dice::Dice;
 pub(crate) use files::{Block, task};
 pub(crate) use http::{Daemon, SECRET, free_port};
 pub(crate) use marks::{Mark, packed_memory_fits, ticks_without_gap, whole_leases_never_overlap};
-pub(crate) use process::{Program, alive, kill, written};
+pub(crate) use process::{Program, alive, children, kill, written};
 use serde_json::Value;
 use tempfile::TempDir;
+pub(crate) use vitals::Vitals;
 
 /// The program under test.
 pub(crate) const GPUYARD: &str = env!("CARGO_BIN_EXE_gpuyard");

@@ -123,6 +123,12 @@ fn pids() -> impl Iterator<Item = i32> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
+/// Living processes that one started itself.
+pub(crate) fn children(parent: i32) -> Vec<i32> {
+    let is = |pid: &i32| stat(*pid).is_some_and(|fields| fields[0] != "Z" && fields[1] == parent.to_string());
+    pids().filter(is).collect()
+}
+
 /// Every living process that has this in its environment.
 pub(crate) fn branded(variable: &str) -> Vec<i32> {
     let own = std::process::id() as i32;

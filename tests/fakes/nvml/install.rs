@@ -38,15 +38,28 @@ pub fn install(folder: &Path, missing: &[&str]) -> io::Result<PathBuf> {
 /// name, and gives up.
 fn hide(library: &mut [u8], name: &str) -> io::Result<()> {
     let entry = [b"\0", name.as_bytes(), b"\0"].concat();
-    let places: Vec<usize> = library
-        .windows(entry.len())
-        .enumerate()
-        .filter(|(_, bytes)| *bytes == entry)
-        .map(|(at, _)| at + 1)
-        .collect();
+    let (mut places, mut from) = (Vec::new(), 0);
+    while let Some(at) = find(&library[from..], &entry) {
+        places.push(from + at + 1);
+        from += at + 1;
+    }
     for at in &places {
         library[*at] = b'X';
     }
     let missing = || io::Error::new(io::ErrorKind::NotFound, format!("the library has no function {name}"));
     (!places.is_empty()).then_some(()).ok_or_else(missing)
+}
+
+/// Where some bytes first stand. The C library's own search: one of ours takes half a minute under Valgrind.
+fn find(within: &[u8], wanted: &[u8]) -> Option<usize> {
+    // SAFETY: both are pointers to as many bytes as is said, which nobody changes meanwhile.
+    let found = unsafe {
+        libc::memmem(
+            within.as_ptr().cast(),
+            within.len(),
+            wanted.as_ptr().cast(),
+            wanted.len(),
+        )
+    };
+    (!found.is_null()).then(|| found as usize - within.as_ptr() as usize)
 }
