@@ -60,3 +60,18 @@ test.describe('no GPU', () => {
     await expect(page.getByText('gpuyard check', { exact: true })).toBeVisible()
   })
 })
+
+test.describe('GPUs that can no longer be read', () => {
+  test.use({ laid: { simulation: {} } })
+  test('are called neither free nor idle', async ({ desk: page, yard }) => {
+    await page.goto(`${yard.url}/gpu`)
+    await expect(page.getByRole('heading', { name: 'GPU 0, 1, 2 and 3 are free' })).toBeVisible()
+    yard.simulate({ error: 'the driver went away' })
+    await expect(page.getByRole('heading', { name: 'Nobody knows which GPUs are free' })).toBeVisible()
+    await expect(page.getByRole('status').filter({ hasText: 'The GPUs cannot be read' })).toContainText('the driver went away')
+    await page.getByRole('link', { name: 'Processes', exact: true }).click()
+    await expect(page.getByText('No GPU process was running then')).toBeVisible()
+    yard.simulate({})
+    await expect(page.getByText('No GPU process is running')).toBeVisible()
+  })
+})

@@ -23,6 +23,7 @@ export default {
   end: 'End process {pid}',
   endChosen: 'End chosen ({n})',
   none: 'No GPU process is running',
+  noneThen: 'No GPU process was running then',
   noneSeenText: 'None on the GPUs that can be looked into.',
   noneText: 'All GPUs are idle. Processes appear here as soon as they use a GPU.',
   unseen: 'Not permitted to see the processes',

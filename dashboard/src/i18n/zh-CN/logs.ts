@@ -108,7 +108,7 @@ export default {
   beside: '并排打开另一个日志',
   single: '关闭这个日志',
   pick: '打开哪个日志？',
-  pickText: '某个任务的日志，或服务器上属于你的任意日志文件。',
+  pickText: '某个任务的日志，或服务器上属于您的任意日志文件。',
   pickTask: '任务',
   pickPath: '文件',
   pickPathHint: '绝对路径，例如 /data/me/run/train.log；文件可以尚未生成。',

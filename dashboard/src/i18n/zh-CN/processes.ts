@@ -23,6 +23,7 @@ export default {
   end: '终止进程 {pid}',
   endChosen: '终止选中（{n}）',
   none: '当前没有 GPU 进程运行',
+  noneThen: '当时没有 GPU 进程运行',
   noneSeenText: '可查看的显卡上没有进程。',
   noneText: '所有显卡空闲。有进程使用显卡时会显示在这里。',
   unseen: '没有权限查看进程',
