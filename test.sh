@@ -272,7 +272,7 @@ raw_read() {
         local log=$target/valgrind.log
         # shellcheck disable=SC2086 # no filter is no argument
         valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
-            --track-origins=yes --keep-debuginfo=yes --num-callers=30 --suppressions=tests/valgrind.supp \
+            --keep-debuginfo=yes --num-callers=30 --suppressions=tests/valgrind.supp \
             "$binary" $filter 2>&1 | tee "$log" || return
         good=$(sed -n 's/^test result: ok\. \([0-9]*\) passed.*/\1/p' "$log")
         # A filter that names nothing any more checks nothing.
