@@ -61,14 +61,14 @@ impl Ancestry {
     fn look(&mut self, pid: i32, stat: &Stat, proc: &mut Proc) -> Arc<Forebear> {
         let key = (pid, stat.start_ticks);
         // A changed name is an exec: it is another program now.
-        if let Some(known) = self.known.get(&key).filter(|known| known.name == stat.comm) {
+        if let Some(known) = self.known.get(&key).filter(|known| *known.name == *stat.comm) {
             return Arc::clone(known);
         }
         let arguments = proc.arguments(pid);
         let forebear = Arc::new(Forebear {
             pid,
             start_ticks: stat.start_ticks,
-            name: stat.comm.clone(),
+            name: stat.comm.to_string(),
             uid: proc.uid(pid),
             role: role(pid, &stat.comm, &arguments),
             command: joined(&arguments),

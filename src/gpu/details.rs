@@ -41,11 +41,11 @@ pub struct Origin {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProcessDetails {
     /// Login name, or the uid in digits.
-    pub username: Option<String>,
+    pub username: Option<Arc<str>>,
     /// Name of the executable.
-    pub name: String,
+    pub name: Arc<str>,
     /// Command line.
-    pub command: Option<String>,
+    pub command: Option<Arc<str>>,
     /// Of one CPU, since the look before; `None` at the first.
     pub cpu_percent: Option<Percent>,
     /// Resident memory.
@@ -75,7 +75,7 @@ pub struct DetailReader {
     proc: Proc,
     tracked: HashMap<(i32, u64), Tracked>,
     may_keep: usize,
-    users: HashMap<u32, String>,
+    users: HashMap<u32, Arc<str>>,
     ancestry: Ancestry,
     ticks_per_second: f64,
     page: u64,
@@ -103,7 +103,7 @@ impl DetailReader {
         processes: impl IntoIterator<Item = (i32, u64)>,
         now: Mono,
     ) -> HashMap<(i32, u64), ProcessDetails> {
-        let mut found = HashMap::new();
+        let mut found = HashMap::with_capacity(self.tracked.len());
         for key in processes {
             if let Some(details) = self.look(key, now) {
                 found.insert(key, details);
@@ -116,8 +116,9 @@ impl DetailReader {
 
     fn look(&mut self, key: (i32, u64), now: Mono) -> Option<ProcessDetails> {
         let (pid, start_ticks) = key;
-        let kept = self.tracked.get(&key).and_then(|tracked| tracked.stat.as_ref());
-        let stat = kept.map_or_else(|| self.proc.stat(pid), stat_of);
+        let kept = self.tracked.get(&key);
+        let kept = kept.and_then(|tracked| tracked.stat.as_ref().zip(Some(&tracked.details.name)));
+        let stat = kept.map_or_else(|| self.proc.stat(pid), |(file, name)| stat_of(file, name));
         let stat = stat.filter(|stat| stat.start_ticks == start_ticks)?;
         // A changed name is an exec: its command line is another.
         let known = self
@@ -177,7 +178,7 @@ impl DetailReader {
             details: ProcessDetails {
                 username: uid.map(|uid| self.username(uid)),
                 name: stat.comm.clone(),
-                command: joined(&arguments),
+                command: joined(&arguments).map(Arc::from),
                 cpu_percent: None,
                 host_memory: Bytes(0),
                 running_time: Seconds(0.0),
@@ -194,12 +195,13 @@ impl DetailReader {
     }
 
     /// The login name of a user, or its number in digits.
-    pub fn username(&mut self, uid: u32) -> String {
+    pub fn username(&mut self, uid: u32) -> Arc<str> {
         let ask = || {
             User::from_uid(Uid::from_raw(uid))
                 .ok()
                 .flatten()
                 .map_or_else(|| uid.to_string(), |user| user.name)
+                .into()
         };
         self.users.entry(uid).or_insert_with(ask).clone()
     }
@@ -273,7 +275,7 @@ mod tests {
         let first = reader.read([(42, 1000), (42, 999), (43, 1)], start.plus_millis(5000));
         assert_eq!(first.len(), 1, "another start time is another process");
         let seen = &first[&(42, 1000)];
-        assert_eq!((seen.username.as_deref(), seen.name.as_str()), (Some("root"), "python"));
+        assert_eq!((seen.username.as_deref(), &*seen.name), (Some("root"), "python"));
         assert_eq!(seen.command.as_deref(), Some("python train.py"));
         assert_eq!((seen.cpu_percent, seen.running_time), (None, Seconds(5.0)));
         assert_eq!(seen.host_memory, Bytes(256 * reader.page));
@@ -284,7 +286,7 @@ mod tests {
 
         write(root.path(), 42, "bash", 200, 1000);
         assert_eq!(
-            reader.read([(42, 1000)], start.plus_millis(7000))[&(42, 1000)].name,
+            &*reader.read([(42, 1000)], start.plus_millis(7000))[&(42, 1000)].name,
             "bash",
             "after an exec"
         );

@@ -4,6 +4,7 @@ use std::{
     io::Read,
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rustix::process::{Resource, getrlimit};
@@ -27,7 +28,7 @@ pub(crate) fn most_kept() -> usize {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     /// Name of the executable, at most 15 bytes.
-    pub(crate) comm: String,
+    pub(crate) comm: Arc<str>,
     /// Parent.
     pub(crate) parent: i32,
     /// Controlling terminal as a device number, 0 for none.
@@ -119,7 +120,7 @@ impl Proc {
         let mut line = [0; LONGEST_STAT];
         let mut file = File::open(self.path(pid, "stat")).ok()?;
         let length = file.read(&mut line).ok()?;
-        parse_stat(&line[..length])
+        parse_stat(&line[..length], None)
     }
 
     /// `/proc/PID/stat`, to be read again and again: finding the file costs as much as reading it.
@@ -217,17 +218,22 @@ impl Proc {
     }
 }
 
-/// What a file of [`Proc::open_stat`] says now; `None` once its process is gone, whoever has its pid then.
-pub(crate) fn stat_of(file: &File) -> Option<Stat> {
+/// What a file of [`Proc::open_stat`] says now; `None` once its process is gone, whoever has its pid then. A process that
+/// still has the name that it had shares it.
+pub(crate) fn stat_of(file: &File, had: &Arc<str>) -> Option<Stat> {
     let mut line = [0; LONGEST_STAT];
     let length = file.read_at(&mut line, 0).ok()?;
-    parse_stat(&line[..length])
+    parse_stat(&line[..length], Some(had))
 }
 
-fn parse_stat(bytes: &[u8]) -> Option<Stat> {
+fn parse_stat(bytes: &[u8], had: Option<&Arc<str>>) -> Option<Stat> {
     let open = bytes.iter().position(|byte| *byte == b'(')?;
     let close = bytes.iter().rposition(|byte| *byte == b')')?;
-    let comm = String::from_utf8_lossy(bytes.get(open + 1..close)?).into_owned();
+    let comm = bytes.get(open + 1..close)?;
+    let comm = match had.filter(|had| had.as_bytes() == comm) {
+        Some(had) => Arc::clone(had),
+        None => String::from_utf8_lossy(comm).into(),
+    };
     let rest = std::str::from_utf8(bytes.get(close + 1..)?).ok()?;
     let mut fields = [""; 22];
     for (field, word) in fields.iter_mut().zip(rest.split_ascii_whitespace()) {
@@ -262,7 +268,7 @@ mod tests {
     #[test]
     fn a_stat_line_is_read_though_its_name_is_odd() {
         let line = b"42 (a) R (b) S 1 42 42 0 -1 4194560 1 2 3 4 50 60 7 8 20 0 1 0 777 1000 33 18446744073709551615\n";
-        let stat = parse_stat(line).unwrap();
+        let stat = parse_stat(line, None).unwrap();
         assert_eq!(
             stat,
             Stat {
@@ -275,8 +281,11 @@ mod tests {
                 rss_pages: 33
             }
         );
-        assert_eq!(parse_stat(b"42 (torn"), None);
-        assert_eq!(parse_stat(b""), None);
+        let shared = parse_stat(line, Some(&stat.comm)).unwrap();
+        assert!(Arc::ptr_eq(&shared.comm, &stat.comm));
+        assert_eq!(parse_stat(line, Some(&"other".into())).unwrap(), stat);
+        assert_eq!(parse_stat(b"42 (torn", None), None);
+        assert_eq!(parse_stat(b"", None), None);
     }
 
     #[test]
@@ -299,7 +308,7 @@ mod tests {
         let kept = proc.open_stat(child.id() as i32).unwrap();
         for _ in 0..2 {
             assert_eq!(
-                stat_of(&kept).unwrap().start_ticks,
+                stat_of(&kept, &"sleep".into()).unwrap().start_ticks,
                 proc.stat(child.id() as i32).unwrap().start_ticks
             );
         }
@@ -311,6 +320,6 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(proc.stat(child.id() as i32), None);
-        assert_eq!(stat_of(&kept), None);
+        assert_eq!(stat_of(&kept, &"sleep".into()), None);
     }
 }

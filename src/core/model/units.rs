@@ -60,15 +60,23 @@ impl fmt::Display for Bytes {
     /// For people: `20.5 GiB`, `512 MiB`, `0 B`; at most one decimal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-        let mut value = self.0 as f64;
+        // In whole numbers: hundreds of these stand in an answer, and decimals of a float are dear.
+        let bytes = u128::from(self.0);
         let mut unit = 0;
-        // 1023.95 would print as 1024.0: it belongs to the next unit.
-        while value >= 1023.95 && unit + 1 < UNITS.len() {
-            value /= 1024.0;
+        // 1023.95 would be written as 1024.0: it belongs to the next unit.
+        while bytes * 100 >= 102_395 << (10 * unit) && unit + 1 < UNITS.len() {
             unit += 1;
         }
-        let text = format!("{value:.1}");
-        write!(f, "{} {}", text.strip_suffix(".0").unwrap_or(&text), UNITS[unit])
+        let whole = 1_u128 << (10 * unit);
+        let (mut tenths, rest) = (bytes * 10 / whole, bytes * 10 % whole);
+        // Half to even, as floats are written.
+        if rest * 2 > whole || rest * 2 == whole && tenths % 2 == 1 {
+            tenths += 1;
+        }
+        match tenths % 10 {
+            0 => write!(f, "{} {}", tenths / 10, UNITS[unit]),
+            tenth => write!(f, "{}.{tenth} {}", tenths / 10, UNITS[unit]),
+        }
     }
 }
 
@@ -129,6 +137,24 @@ mod tests {
             ((1 << 30) - 1, "1 GiB"),
         ] {
             assert_eq!(Bytes(bytes).to_string(), text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn bytes_are_rounded_as_floats_are(bits in 0_u32..64, bytes in proptest::prelude::any::<u64>()) {
+            let bytes = bytes >> bits;
+            let (mut value, mut units) = (bytes as f64, ["B", "KiB", "MiB", "GiB", "TiB"].iter());
+            while value >= 1023.95 && units.len() > 1 {
+                value /= 1024.0;
+                units.next();
+            }
+            // Above 2^53 a float has no room for every byte, nor a person an eye for it.
+            if bytes < 1 << 53 {
+                let text = format!("{value:.1}");
+                let text = text.strip_suffix(".0").unwrap_or(&text);
+                proptest::prop_assert_eq!(Bytes(bytes).to_string(), format!("{text} {}", units.next().unwrap_or(&"")));
+            }
         }
     }
 

@@ -1,5 +1,8 @@
 //! The answer of `/api/gpu/processes`: each process once, with its GPUs, its parents, and what would become of it.
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use gpuyard_core::{
     model::{Bytes, Gpu, GpuProcess, Lang},
@@ -13,7 +16,7 @@ use super::report::{Facts, freshness, maker, message, rounded};
 /// What is known, and how users are called.
 pub(crate) struct Listing<'a> {
     pub(crate) facts: &'a Facts<'a>,
-    pub(crate) username: &'a mut dyn FnMut(u32) -> String,
+    pub(crate) username: &'a mut dyn FnMut(u32) -> Arc<str>,
     pub(crate) lang: Lang,
 }
 
@@ -58,17 +61,21 @@ impl Listing<'_> {
         let memory = (!memories.is_empty()).then(|| Bytes(memories.iter().map(|memory| memory.0).sum()));
         let busiest = shares.iter().filter_map(|(_, process)| process.sm_utilization);
         let role = origin.map_or(Role::Process, |origin| origin.role);
+        let gpus: Vec<GpuShare> = shares.iter().map(|(gpu, process)| share(gpu, process)).collect();
         GpuProcessEntry {
             pid: process.pid,
             start_time: facts.start_time(process.start_ticks),
             gpu_index: gpu.index,
             vendor: gpu.vendor,
-            gpus: shares.iter().map(|(gpu, process)| share(gpu, process)).collect(),
             username: facts.username(process),
-            name: details.map(|d| d.name.clone()),
-            command: details.and_then(|d| d.command.clone()),
+            name: details.map(|d| d.name.to_string()),
+            command: details.and_then(|d| d.command.as_deref()).map(str::to_owned),
             gpu_memory: memory,
-            gpu_memory_human: memory.map(|memory| memory.to_string()),
+            gpu_memory_human: match &gpus[..] {
+                [only] => only.gpu_memory_human.clone(),
+                _ => memory.map(|memory| memory.to_string()),
+            },
+            gpus,
             gpu_sm_utilization: busiest.reduce(|a, b| if b.0 > a.0 { b } else { a }),
             cpu_percent: details.and_then(|d| d.cpu_percent).map(|p| rounded(f64::from(p.0))),
             host_memory: details.map(|d| d.host_memory),
@@ -90,7 +97,7 @@ impl Listing<'_> {
             start_time: self.facts.start_time(parent.start_ticks),
             name: parent.name.clone(),
             command: parent.command.clone(),
-            username: parent.uid.map(|uid| (self.username)(uid)),
+            username: parent.uid.map(|uid| (self.username)(uid).to_string()),
             role: parent.role,
         }
     }

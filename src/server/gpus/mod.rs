@@ -257,7 +257,7 @@ fn end(
             role: origin.map_or(Role::Process, |origin| origin.role),
             task: facts.tasks.of(process, origin).cloned(),
             username: facts.username(process),
-            name: details.map(|details| details.name.clone()),
+            name: details.map(|details| details.name.to_string()),
         })
     };
     let schedulers = Schedulers::new(host, root, lang);

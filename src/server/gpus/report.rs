@@ -41,8 +41,10 @@ impl Facts<'_> {
 
     /// Whose a process is: by name, else by number.
     pub(crate) fn username(&self, process: &GpuProcess) -> Option<String> {
-        let known = self.of(process).and_then(|details| details.username.clone());
-        known.or_else(|| process.uid.map(|uid| uid.to_string()))
+        let known = self.of(process).and_then(|details| details.username.as_deref());
+        known
+            .map(str::to_owned)
+            .or_else(|| process.uid.map(|uid| uid.to_string()))
     }
 }
 
@@ -207,8 +209,8 @@ fn one(gpu: &Gpu, process: &GpuProcess, facts: &Facts) -> ProcessEntry {
         vendor: gpu.vendor,
         work: process.work,
         username: facts.username(process),
-        name: details.map(|d| d.name.clone()),
-        command: details.and_then(|d| d.command.clone()),
+        name: details.map(|d| d.name.to_string()),
+        command: details.and_then(|d| d.command.as_deref()).map(str::to_owned),
         gpu_memory: process.memory,
         gpu_memory_human: process.memory.map(|memory| memory.to_string()),
         gpu_sm_utilization: process.sm_utilization,

@@ -6,7 +6,7 @@ use std::{
     fs, mem,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::PathBuf,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     thread,
     time::Duration,
 };
@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(2);
 pub(crate) struct Memory {
     /// Inode, modification time and size of the file that `state` was read from.
     stamp: Option<(u64, i64, i64, u64)>,
-    state: Option<State>,
+    state: Option<Arc<State>>,
     /// How often the library was initialised and not shut down.
     initialised: u32,
     /// The driver that this library belongs to: the one it was first initialised with.
@@ -96,7 +96,8 @@ impl Memory {
         };
         if self.stamp != Some(stamp) {
             let text = fs::read(&path).unwrap_or_default();
-            self.state = serde_json::from_slice(&text)
+            self.state = serde_json::from_slice::<State>(&text)
+                .map(Arc::new)
                 .inspect_err(|error| eprintln!("fake NVML: {}: {error}", path.display()))
                 .ok();
             self.stamp = Some(stamp);
@@ -104,7 +105,7 @@ impl Memory {
     }
 
     /// The state, where the library is initialised and belongs to the driver.
-    fn driver(&mut self, function: &str) -> Result<&State, Answer> {
+    fn driver(&mut self, function: &str) -> Result<&Arc<State>, Answer> {
         self.follow();
         if self.initialised == 0 {
             return Err(Answer::Uninitialized);
@@ -169,7 +170,7 @@ pub(crate) fn shutdown() -> i32 {
 /// A call about the machine.
 pub(crate) fn machine(function: &str, answer: impl FnOnce(&State) -> Result<(), Answer>) -> i32 {
     let mut memory = hang(function);
-    told(memory.driver(function).and_then(answer))
+    told(memory.driver(function).and_then(|state| answer(state)))
 }
 
 /// Looks a GPU up and gives its handle.
@@ -190,7 +191,10 @@ pub(crate) fn handle(function: &str, find: impl FnOnce(&State) -> Option<&Gpu>) 
 impl Memory {
     /// Counts a call about a GPU, and answers in its stead where it is lost, or fails at this.
     fn about(&mut self, gpu: &Gpu, function: &str) -> Result<(), Answer> {
-        let calls = self.calls.entry(gpu.uuid.clone()).or_insert(0);
+        if !self.calls.contains_key(&gpu.uuid) {
+            self.calls.insert(gpu.uuid.clone(), 0);
+        }
+        let calls = self.calls.get_mut(&gpu.uuid).ok_or(Answer::InvalidArgument)?;
         *calls += 1;
         if gpu.lost || gpu.fall_off_after.is_some_and(|after| *calls > after) {
             return Err(Answer::GpuIsLost);
@@ -207,7 +211,7 @@ pub(crate) fn device(
 ) -> i32 {
     let mut memory = hang(function);
     told((|| {
-        let state = memory.driver(function)?.clone();
+        let state = Arc::clone(memory.driver(function)?);
         let uuid = (handle as usize)
             .checked_sub(1)
             .and_then(|at| memory.handles.get(at))
@@ -228,7 +232,7 @@ pub(crate) fn wait_for_xid(function: &str, gpus: &[Handle], timeout: Duration) -
     let mut waited = Duration::ZERO;
     loop {
         let mut memory = hang(function);
-        let state = memory.driver(function)?.clone();
+        let state = Arc::clone(memory.driver(function)?);
         for handle in gpus {
             let Some(uuid) = (*handle as usize)
                 .checked_sub(1)
