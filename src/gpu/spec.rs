@@ -86,7 +86,10 @@ impl fmt::Display for SourceSpec {
             SourceSpec::Nvml => f.write_str("nvml"),
             SourceSpec::Amd => f.write_str("amd"),
             SourceSpec::Intel => f.write_str("intel"),
-            SourceSpec::Simulated { count, memory } => write!(f, "simulated:{count}x{memory}"),
+            // One word, as it is written in the settings.
+            SourceSpec::Simulated { count, memory } => {
+                write!(f, "simulated:{count}x{}", memory.to_string().replace(' ', ""))
+            }
         }
     }
 }
