@@ -176,7 +176,9 @@ fn a_grandchild_on_two_gpus_is_seen_below_its_parents() {
         .collect();
     assert_eq!(pids, [deep.pid.to_string(), other.pid.to_string()], "{by_memory}");
     assert!(!ps(&["--gpu", "1"]).contains(&other.pid.to_string()));
-    assert!(ps(&["--user", "nobody-of-this-name", "--lang", "zh"]).contains("当前没有 GPU 进程在运行"));
+    assert!(
+        ps(&["--user", "nobody-of-this-name", "--lang", "zh"]).contains("正在运行的 3 个 GPU 进程均不符合所给条件")
+    );
 }
 
 /// Each of a batch has its own result and its own line in the audit log; one that is deaf to TERM is killed at the second call.

@@ -104,7 +104,12 @@ fn request(processes: Vec<ProcessName>, args: &KillArgs) -> KillRequest {
 fn show(context: &Context, list: &GpuProcesses, pids: &[i32], out: &mut dyn Write) -> Result<(), Failure> {
     let screen = context.screen;
     if !list.processes.is_empty() {
-        PsView { list, screen }.print(out, false)?;
+        PsView {
+            list,
+            passed_over: 0,
+            screen,
+        }
+        .print(out, false)?;
     }
     for pid in pids {
         let listed = list.processes.iter().find(|process| process.pid == *pid);

@@ -38,6 +38,7 @@ pub(crate) fn ps(context: &Context, args: &PsArgs, out: &mut dyn Write) -> Resul
 
 fn show(context: &Context, args: &PsArgs, processes: &mut Processes, out: &mut dyn Write) -> Result<(), Failure> {
     let mut list = processes.list(context)?;
+    let all = list.processes.len();
     list.processes.retain(|process| args.filter.wants(process));
     args.sort.sort(&mut list.processes);
     list.count = list.processes.len() as u32;
@@ -47,6 +48,7 @@ fn show(context: &Context, args: &PsArgs, processes: &mut Processes, out: &mut d
     }
     let view = PsView {
         list: &list,
+        passed_over: all - list.processes.len(),
         screen: context.screen,
     };
     view.print(out, args.tree)?;

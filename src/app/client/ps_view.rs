@@ -21,6 +21,8 @@ const SHORT_ID: usize = 12;
 /// The processes that are to be shown.
 pub(crate) struct PsView<'a> {
     pub(crate) list: &'a GpuProcesses,
+    /// How many more run, and were not asked for.
+    pub(crate) passed_over: usize,
     pub(crate) screen: Screen,
 }
 
@@ -44,8 +46,15 @@ impl PsView<'_> {
         if let Some(message) = &list.message {
             writeln!(out, "{}", self.screen.style.paint(&clean(message), Tone::Warn))?;
         } else if list.processes.is_empty() {
-            let text = lang.pick("no GPU process is running", "当前没有 GPU 进程在运行");
-            writeln!(out, "{}", self.screen.style.paint(text, Tone::Faint))?;
+            let text = match (self.passed_over, lang) {
+                (0, _) => lang
+                    .pick("no GPU process is running", "当前没有 GPU 进程在运行")
+                    .to_owned(),
+                (1, Lang::En) => "the one GPU process that runs is not what was asked for".to_owned(),
+                (n, Lang::En) => format!("none of the {n} GPU processes that run is what was asked for"),
+                (n, Lang::Zh) => format!("正在运行的 {n} 个 GPU 进程均不符合所给条件"),
+            };
+            writeln!(out, "{}", self.screen.style.paint(&text, Tone::Faint))?;
         }
         let mut table = self.table();
         if tree {

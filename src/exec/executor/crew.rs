@@ -14,6 +14,10 @@ use crate::{ExecError, channel::Channel, kill, lease::TakenLease, spawn};
 /// Wakes nobody's attempt: something is up with a runner that waits.
 const NOBODY: u64 = 0;
 
+/// So many wait at most: one for each GPU of a large machine. After hundreds of small tasks at once, the rest may go; a new
+/// one is there within a millisecond or two.
+const MOST_IDLE: usize = 16;
+
 /// A runner.
 #[derive(Debug)]
 pub(super) struct Runner {
@@ -73,12 +77,18 @@ impl Runner {
 pub(super) struct Crew {
     exe: PathBuf,
     idle: Vec<Runner>,
+    /// Those that were let go, until they have ended.
+    leaving: Vec<Runner>,
 }
 
 impl Crew {
     /// Its runners are `exe run-task`.
     pub(super) fn new(exe: PathBuf) -> Crew {
-        Crew { exe, idle: Vec::new() }
+        Crew {
+            exe,
+            idle: Vec::new(),
+            leaving: Vec::new(),
+        }
     }
 
     /// Hands an attempt with its lease to a runner that waits, or to a new one.
@@ -121,29 +131,36 @@ impl Crew {
         }
     }
 
-    /// Keeps one that is done with its attempt.
-    pub(super) fn keep(&mut self, runner: Runner, watch: &Watch) {
+    /// Keeps one that is done with its attempt, or lets it go where enough wait.
+    pub(super) fn keep(&mut self, mut runner: Runner, watch: &Watch) {
         watch.rename(&runner.fd, NOBODY);
-        if let Some(channel) = &runner.channel {
+        if self.idle.len() >= MOST_IDLE {
+            // It ends once nobody is at the other end.
+            runner.channel = None;
+            self.leaving.push(runner);
+        } else if let Some(channel) = &runner.channel {
             watch.rename(channel, NOBODY);
             self.idle.push(runner);
         }
     }
 
-    /// Buries those that have ended while they waited.
+    /// Buries those that have ended while they waited, or because they were let go.
     pub(super) fn look(&mut self) {
-        self.idle.retain(|runner| {
+        let lives = |runner: &Runner| {
             let ended = kill::has_exited(&runner.fd);
             if ended {
                 bury(runner);
             }
             !ended
-        });
+        };
+        self.idle.retain(lives);
+        self.leaving.retain(lives);
     }
 
     /// Whether one of them has this pid.
     pub(super) fn has(&self, pid: i32) -> bool {
-        self.idle.iter().any(|runner| runner.identity.pid == pid)
+        let mut all = self.idle.iter().chain(&self.leaving);
+        all.any(|runner| runner.identity.pid == pid)
     }
 
     /// Whether this token is theirs.

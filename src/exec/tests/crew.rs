@@ -94,3 +94,31 @@ fn what_an_attempt_may_not_see_was_never_in_its_runner() {
     let environment = std::fs::read(format!("/proc/{runner}/environ")).unwrap();
     assert!(!environment.split(|b| *b == 0).any(|entry| entry.starts_with(b"HOME=")));
 }
+
+#[test]
+fn of_many_that_were_needed_at_once_a_few_wait_and_the_rest_are_gone() {
+    use gpuyard_exec::{clock, executor::Executor};
+    const MANY: usize = 20;
+    let mut yard = Yard::new();
+    let waits = "until [[ -e go ]]; do read -t 0.05 < <(:); done; exit 0";
+    let ids: Vec<_> = (0..MANY)
+        .map(|gpu| {
+            let mut spec = yard.spec(&[waits]);
+            spec.gpus[0].uuid = gpuyard_core::model::GpuUuid(format!("GPU-{gpu}"));
+            yard.launch(&spec)
+        })
+        .collect();
+    let runners: Vec<i32> = ids.iter().map(|id| yard.started(id).runner.pid).collect();
+    std::fs::write(yard.file("go"), "").unwrap();
+    for id in &ids {
+        assert_eq!(code(&yard.ended(id)), 0);
+    }
+    let there = |pid: &&i32| std::path::Path::new(&format!("/proc/{pid}")).exists();
+    wait_until("those that are one too many are gone, and no zombies", || {
+        assert_eq!(yard.executor.events(clock::now()), []);
+        runners.iter().filter(there).count() == 16
+    });
+    // Those that wait are of use.
+    let (next, _) = yard.run(&["true"]);
+    assert!(runners.contains(&yard.started(&next).runner.pid));
+}
