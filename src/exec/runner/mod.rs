@@ -26,7 +26,7 @@ use crate::{ExecError, channel::Packet, spawn};
 pub(crate) const NO_ROOM: i32 = 3;
 
 /// Runs attempts as they are handed over. Returns the program's exit code: 0 once no more will come and the end of
-/// each is on record, whatever it was; 2 when an attempt cannot be run at all, [`NO_ROOM`] when that is for want of
+/// each is on record, whatever it was; 2 when an attempt cannot be run at all, 3 when that is for want of
 /// room on a disk.
 ///
 /// To be called first thing in `main`, with only one thread: every descriptor above 2 is closed.
