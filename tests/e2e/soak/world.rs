@@ -16,8 +16,11 @@ use crate::yard::{Block, Config, Daemon, Dice, MULTI, SINGLE, Yard, skip, task};
 pub(super) const GPUS: u64 = 3;
 /// Queues of a command file.
 const QUEUES: u64 = 4;
-/// What the first root's `logs/` holds.
-const DISK: &str = "24m";
+/// What the first root's `logs/` holds, KiB: a start leaves four files of a page, and a second has four or five starts. A
+/// long life must not fill it by itself, for then nobody can free it.
+fn disk() -> u64 {
+    (24 << 10) + 128 * super::seconds()
+}
 
 /// A task as its command file has it.
 #[derive(Clone, Debug)]
@@ -356,5 +359,5 @@ fn mount(folder: &std::path::Path) -> bool {
         .args(["--make-rprivate", "/"])
         .output();
     private.is_ok_and(|output| output.status.success())
-        && run(&["-t", "tmpfs", "-o", &format!("size={DISK},mode=700"), "none"])
+        && run(&["-t", "tmpfs", "-o", &format!("size={}k,mode=700", disk()), "none"])
 }
