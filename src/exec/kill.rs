@@ -116,24 +116,33 @@ impl AsFd for Target {
     }
 }
 
+/// Waits for the end of a process of this pid namespace, be it no child of ours, and for so long at most; says whether it
+/// has ended.
+pub fn ends_within(process: &ProcessIdentity, patience: Option<Duration>) -> io::Result<bool> {
+    if let Some(target) = Target::of(process)? {
+        wait_for_exits(&[&target], patience)?;
+    }
+    Ok(!identity::is_alive(process))
+}
+
 /// Waits until all of these have exited, for so long at most.
-pub fn wait_for_exits(targets: &[&Target], patience: Duration) -> io::Result<()> {
-    let deadline = clock::mono().plus_millis(patience.as_millis() as u64);
+pub fn wait_for_exits(targets: &[&Target], patience: Option<Duration>) -> io::Result<()> {
+    let deadline = patience.map(|patience| clock::mono().plus_millis(patience.as_millis() as u64));
     loop {
         let mut left: Vec<PollFd<'_>> = targets
             .iter()
             .filter(|target| !target.has_exited())
             .map(|target| PollFd::new(&target.fd, PollFlags::IN))
             .collect();
-        let millis = deadline.since(clock::mono());
-        if left.is_empty() || millis == 0 {
+        let millis = deadline.map(|deadline| deadline.since(clock::mono()));
+        if left.is_empty() || millis == Some(0) {
             return Ok(());
         }
-        let timeout = Timespec {
+        let timeout = millis.map(|millis| Timespec {
             tv_sec: (millis / 1000) as i64,
             tv_nsec: (millis % 1000 * 1_000_000) as i64,
-        };
-        match poll(&mut left, Some(&timeout)) {
+        });
+        match poll(&mut left, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(e.into()),
         }

@@ -12,7 +12,7 @@ use gpuyard_core::model::ProcessIdentity;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{ExecError, clock, host::HostFolder, identity, sys};
+use crate::{ExecError, clock, host::HostFolder, identity, kill, sys};
 
 /// Who has a place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,13 @@ pub struct Holder {
     pub process: ProcessIdentity,
     /// Since when.
     pub since: Timestamp,
+    /// It has come to its end, but for what it still writes: see [`Place::leave`].
+    #[serde(default)]
+    pub leaving: bool,
 }
+
+/// How long a holder that is leaving is waited for. It syncs a file or two, which takes a busy disk seconds.
+const FAREWELL: Duration = Duration::from_secs(20);
 
 /// Why a place could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -44,11 +50,13 @@ pub enum PlaceError {
 /// A place, held until this is dropped or the process ends. What the process starts does not inherit it.
 #[derive(Debug)]
 pub struct Place {
-    _file: File,
+    file: File,
+    holder: Holder,
 }
 
 impl Place {
-    /// Takes the place `name` (`daemon`, `single_0`, …) of a root folder for this process.
+    /// Takes the place `name` (`daemon`, `single_0`, …) of a root folder for this process. One who is leaving it is waited
+    /// for.
     pub fn take(host: &HostFolder, root: &Path, name: &str) -> Result<Place, PlaceError> {
         let path = host.place_path(root, name)?;
         let io = |verb| ExecError::io(verb, "place", &path);
@@ -65,7 +73,14 @@ impl Place {
                 .map_err(io("open"))?;
             if !sys::try_lock(&file, 0).map_err(io("lock"))? {
                 match read_holder(&path)? {
-                    Some(Holder { process, since }) => {
+                    Some(Holder { process, leaving, .. })
+                        if leaving
+                            && process.space == identity::pid_space()
+                            && kill::ends_within(&process, Some(FAREWELL)).unwrap_or(false) =>
+                    {
+                        continue;
+                    }
+                    Some(Holder { process, since, .. }) => {
                         return Err(PlaceError::Held {
                             name: name.to_owned(),
                             holder: process,
@@ -83,17 +98,30 @@ impl Place {
             }
             let process = identity::identity(std::process::id() as i32)
                 .ok_or_else(|| io("describe the holder of")(io::Error::other("/proc cannot be read")))?;
-            let text = serde_json::to_vec(&Holder {
+            let holder = Holder {
                 process,
                 since: clock::now().wall,
-            })
-            .unwrap_or_default();
+                leaving: false,
+            };
+            let text = serde_json::to_vec(&holder).unwrap_or_default();
             // Shorter text over longer would leave a tail; empty is read as "not written yet".
             file.set_len(0)
                 .and_then(|()| file.write_all_at(&text, 0))
                 .map_err(io("write"))?;
-            return Ok(Place { _file: file });
+            return Ok(Place { file, holder });
         }
+    }
+
+    /// Says that this process is about to end. Whoever sees its work done and wants the place then waits for that, instead of
+    /// being told that it is taken.
+    pub fn leave(&mut self) {
+        let before = serde_json::to_vec(&self.holder).unwrap_or_default().len();
+        self.holder.leaving = true;
+        let mut text = serde_json::to_vec(&self.holder).unwrap_or_default();
+        // Not a byte longer or shorter: a full disk has room for it, and readers find no half of it.
+        text.resize(before, b' ');
+        // Not said, the place counts as taken until we are gone.
+        let _ = self.file.write_all_at(&text, 0);
     }
 
     /// Who holds a place, if anyone. Disturbs nobody.

@@ -2,8 +2,8 @@
 //! they are nothing.
 //!
 //! `GPUYARD_FAULT=POINT:KIND:FUSE` arms one of them. It goes off while the file FUSE is there, in whichever process comes by:
-//! `abort` removes the fuse and dies as by kill -9, so that it happens once; `error` and `full` fail the step that the point
-//! stands before, until the fuse is taken away, and leave `FUSE.hit` beside it.
+//! `abort` removes the fuse and dies as by kill -9, so that it happens once; `pause` removes it and stands still as by kill -STOP;
+//! `error` and `full` fail the step that the point stands before, until the fuse is taken away, and leave `FUSE.hit` beside it.
 //!
 //! `GPUYARD_FAULT_NETWORK=FOLDER` has that folder taken for one on a network file system.
 use std::{fmt, io, path::Path};
@@ -13,6 +13,8 @@ use std::{fmt, io, path::Path};
 pub enum Kind {
     /// The process dies as if by kill -9.
     Abort,
+    /// The process stands still, as if by kill -STOP, until somebody has it go on.
+    Pause,
     /// The step fails: input/output error.
     Error,
     /// The step fails: no space left on the device.
@@ -24,6 +26,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Abort => "abort",
+            Kind::Pause => "pause",
             Kind::Error => "error",
             Kind::Full => "full",
         }
@@ -72,6 +75,10 @@ pub const POINTS: &[Point] = &[
     step("journal-append"),
     step("journal-sync"),
     between("snapshot-begun"),
+    Point {
+        name: "run-closed",
+        kinds: &[Kind::Abort, Kind::Pause],
+    },
     step("lease-make"),
     between("lease-made"),
     between("intent-recorded"),
@@ -170,14 +177,8 @@ mod armed {
             return Ok(());
         };
         let errno = match armed.kind {
-            Kind::Abort => {
-                // Of several that come by, one dies.
-                if fs::remove_file(&armed.fuse).is_ok() {
-                    // Cannot fail: it is our own process.
-                    let _ = kill_process(getpid(), Signal::KILL);
-                }
-                return Ok(());
-            }
+            Kind::Abort => return once(armed, Signal::KILL),
+            Kind::Pause => return once(armed, Signal::STOP),
             Kind::Error => Errno::IO,
             Kind::Full => Errno::NOSPC,
         };
@@ -189,5 +190,14 @@ mod armed {
         // There from the second time on.
         let _ = fs::hard_link(&armed.fuse, hit);
         Err(errno.into())
+    }
+
+    /// Of several that come by, one gets the signal.
+    fn once(armed: &Armed, signal: Signal) -> io::Result<()> {
+        if fs::remove_file(&armed.fuse).is_ok() {
+            // Cannot fail: it is our own process.
+            let _ = kill_process(getpid(), signal);
+        }
+        Ok(())
     }
 }

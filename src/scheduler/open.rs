@@ -151,7 +151,7 @@ pub(crate) fn open(options: Options) -> Result<Opened, Refusal> {
         command_seen,
         lingers: None,
         _watch: files.watch,
-        _place: place,
+        place,
     };
     if let Some(findings) = findings {
         scheduler.warn("command_file", findings);

@@ -62,8 +62,8 @@ pub(crate) struct Scheduler {
     pub(crate) lingers: Option<Mono>,
     /// Kept for as long as the scheduler lives.
     pub(crate) _watch: gpuyard_store::watch::FileWatch,
-    /// The same: while it is held, no second scheduler comes up.
-    pub(crate) _place: gpuyard_exec::place::Place,
+    /// While it is held, no second scheduler comes up.
+    pub(crate) place: gpuyard_exec::place::Place,
 }
 
 /// What wakes the loop.
@@ -277,7 +277,10 @@ impl Scheduler {
         if self.is_being_edited() {
             return None;
         }
+        // From here on the run is seen to be over, and may be wanted again.
+        self.place.leave();
         self.record(Event::Closed { state });
+        gpuyard_fault::point("run-closed");
         self.say_ended(state);
         if let Err(error) = self.journal.save() {
             // Nothing is lost: whoever starts next replays what was written and reads the exit records.

@@ -10,6 +10,9 @@ use crate::yard::{Daemon, SINGLE, Yard, task, wait_for, wait_until, whole_leases
 
 const TASKS: [&str; 4] = ["a", "b", "c", "d"];
 
+/// What happens to one process, once; all else goes on until it is mended.
+const ONCE: [&str; 2] = ["abort", "pause"];
+
 /// What the program says of its points: name and kinds.
 fn points() -> Vec<(String, Vec<String>)> {
     let yard = Yard::new("1x24GiB");
@@ -46,7 +49,7 @@ impl Mined {
     }
 
     fn went_off(&self, kind: &str) -> bool {
-        if kind == "abort" {
+        if ONCE.contains(&kind) {
             !self.fuse.exists()
         } else {
             self.hit.exists()
@@ -55,7 +58,7 @@ impl Mined {
 
     /// Brings back what has died, starts what has not started, and mends what fails once it has failed.
     fn tend(&self, daemon: &mut Daemon, kind: &str) {
-        if kind != "abort" && self.hit.exists() {
+        if !ONCE.contains(&kind) && self.hit.exists() {
             let _ = fs::remove_file(&self.fuse);
         }
         if !daemon.program.runs() {

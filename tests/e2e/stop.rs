@@ -1,8 +1,10 @@
 //! Ways to end a scheduler or a task, and what is there afterwards.
-use nix::sys::signal::{SIGINT, SIGTERM};
+use std::fs;
+
+use nix::sys::signal::{SIGCONT, SIGINT, SIGTERM};
 use serde_json::{Value, json};
 
-use crate::yard::{SINGLE, Yard, alive, task, wait_for, wait_until};
+use crate::yard::{SINGLE, Yard, alive, children, kill, skip, task, wait_for, wait_until};
 
 fn state(task: &Value) -> &str {
     task["state"].as_str().unwrap()
@@ -225,4 +227,57 @@ fn a_recovery_with_nothing_to_do_says_so() {
     assert_eq!(yard.schedule(SINGLE).wait(), 0);
     says_so();
     assert_eq!(yard.starts("a"), 1);
+}
+
+/// A yard whose scheduler, once its run is over, stands still before it is gone.
+fn slow_to_leave() -> Option<Yard> {
+    let yard = Yard::new("1x24GiB");
+    if yard.ask(&["--list-fault-points"]).stdout.is_empty() {
+        skip("fault points: they are not built in (--all-features)");
+        return None;
+    }
+    yard.commands(SINGLE, &[task(1, "run a")]);
+    let fuse = yard.base().join("fuse");
+    fs::write(&fuse, "").unwrap();
+    yard.set("GPUYARD_FAULT", format!("run-closed:pause:{}", fuse.display()));
+    Some(yard)
+}
+
+fn leaves(yard: &Yard, scheduler: i32) {
+    yard.wait_run(SINGLE, "its run is over", |run| run["state"] == "completed");
+    assert!(alive(scheduler), "it is not gone yet");
+}
+
+/// Whoever sees a run end may want the next one at once: that its scheduler still writes is no reason to be refused.
+#[test]
+fn a_start_waits_for_a_scheduler_that_leaves() {
+    let Some(yard) = slow_to_leave() else { return };
+    let daemon = yard.serve();
+    let scheduler = daemon.begin(SINGLE);
+    leaves(&yard, scheduler);
+    let answer = std::thread::scope(|scope| {
+        let start = scope.spawn(|| daemon.post("/api/scheduler/single/start?config_index=0", &json!({})));
+        wait_until("the next scheduler comes up, or is refused", || {
+            start.is_finished() || children(daemon.program.pid()).len() > 1
+        });
+        kill(scheduler, SIGCONT);
+        start.join().unwrap()
+    });
+    assert_eq!(answer.status, 200, "{:#}", answer.body);
+    wait_until("it runs once more", || yard.starts("a") == 2);
+}
+
+/// The same where no daemon is.
+#[test]
+fn a_start_by_hand_waits_for_a_scheduler_that_leaves() {
+    let Some(yard) = slow_to_leave() else { return };
+    let mut first = yard.schedule(SINGLE);
+    leaves(&yard, first.pid());
+    let mut start = yard.start(&["start", "single", "0"]);
+    wait_until("the next scheduler comes up, or is refused", || {
+        !start.runs() || !children(start.pid()).is_empty()
+    });
+    first.signal(SIGCONT);
+    assert_eq!((first.wait(), start.wait()), (0, 0), "{}", start.output());
+    wait_until("it runs once more", || yard.starts("a") == 2);
 }

@@ -38,7 +38,8 @@ pub(crate) fn start(context: &Context, args: &StartArgs, out: &mut dyn Write) ->
     }
     let root = context.root()?;
     let host = wiring::host_folder()?;
-    if let Some(holder) = Place::holder(&host, root.path(), &charge.to_string()).map_err(Failure::failed)? {
+    let holder = Place::holder(&host, root.path(), &charge.to_string()).map_err(Failure::failed)?;
+    if let Some(holder) = holder.filter(|holder| !holder.leaving) {
         let pid = holder.process.pid;
         return Err(Failure::new(
             Exit::Held,

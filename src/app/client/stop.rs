@@ -1,18 +1,11 @@
 //! `gpuyard stop`: tells a scheduler through its socket how to end.
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
+use std::{io::Write, time::Duration};
 
 use gpuyard_core::{
-    model::{Charge, ConfigKey, Lang, ProcessIdentity},
+    model::{Charge, ConfigKey, Lang},
     wire::{AdhocPage, ControlRequest, ControlResponse, SchedulerState, StopAnswer, StopKind, StopRequest},
 };
-use gpuyard_exec::{clock, control, identity, place::Place};
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    process::{Pid, PidfdFlags, pidfd_open},
-};
+use gpuyard_exec::{control, identity, kill::ends_within, place::Place};
 use serde_json::json;
 
 use super::{Context, Daemon, account, watch::Changes};
@@ -109,7 +102,7 @@ pub(crate) fn stop(context: &Context, args: &StopArgs, out: &mut dyn Write) -> R
     let pid = holder.pid;
     let answer = control::call(&socket, &ControlRequest::Stop { kind }, PATIENCE);
     // One that is ending (it ended by itself, or at this very word) may take its answer with it.
-    let ended = || wait_for(&holder, Some(FAREWELL)).unwrap_or(false);
+    let ended = || ends_within(&holder, Some(FAREWELL)).unwrap_or(false);
     match answer {
         Ok(ControlResponse::Done) => {}
         Ok(ControlResponse::NotFound) => return Err(nobody()),
@@ -131,7 +124,7 @@ pub(crate) fn stop(context: &Context, args: &StopArgs, out: &mut dyn Write) -> R
         }
     }
     if args.wait {
-        wait_for(&holder, None)
+        ends_within(&holder, None)
             .map_err(|error| Failure::failed(format_args!("cannot wait for process {pid}: {error}")))?;
     }
     if args.json {
@@ -161,33 +154,4 @@ pub(crate) fn stop(context: &Context, args: &StopArgs, out: &mut dyn Write) -> R
     };
     writeln!(out, "{said} (pid {pid})")?;
     Ok(0)
-}
-
-/// Waits for the end of a process that is no child of ours, for so long at most; whether it has ended.
-fn wait_for(process: &ProcessIdentity, patience: Option<Duration>) -> io::Result<bool> {
-    let Some(pid) = Pid::from_raw(process.pid) else {
-        return Ok(true);
-    };
-    let fd = match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(fd) => fd,
-        Err(rustix::io::Errno::SRCH) => return Ok(true),
-        Err(error) => return Err(error.into()),
-    };
-    let deadline = patience.map(|patience| clock::mono().plus_millis(patience.as_millis() as u64));
-    // Only now is it certain that the descriptor is of the process that was meant.
-    while identity::is_alive(process) {
-        let left = deadline.map(|deadline| deadline.since(clock::mono()));
-        if left == Some(0) {
-            return Ok(false);
-        }
-        let timeout = left.map(|left| Timespec {
-            tv_sec: (left / 1000) as i64,
-            tv_nsec: (left % 1000 * 1_000_000) as i64,
-        });
-        match poll(&mut [PollFd::new(&fd, PollFlags::IN)], timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(true)
 }

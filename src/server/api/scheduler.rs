@@ -15,7 +15,7 @@ use gpuyard_core::{
         StartAnswer, StartRequest, StopAnswer, StopRequest, TaskAnswer, TaskRequest,
     },
 };
-use gpuyard_exec::{control, identity, place::Holder};
+use gpuyard_exec::{control, identity, kill::ends_within, place::Holder};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -27,7 +27,7 @@ use crate::{
     held, limits,
     reorder::reorder,
     runs,
-    supervise::{How, Launched, News, NotUp, death, launch},
+    supervise::{How, Launched, News, NotUp, launch},
 };
 
 /// The paths of this file.
@@ -59,7 +59,7 @@ async fn start(
     Body(StartRequest { resume }): Body<StartRequest>,
 ) -> Result<Json<StartAnswer>, ApiError> {
     let begin = move |app: &Arc<App>| {
-        if let Some(holder) = app.holder(key)? {
+        if let Some(holder) = app.holder(key)?.filter(|holder| !holder.leaving) {
             return Err(runs_already(key, &holder));
         }
         if !app.command_path(key).exists() {
@@ -227,11 +227,14 @@ fn call(app: &App, charge: Charge, request: &ControlRequest, holder: &Holder) ->
             Err(ApiError::conflict("refused", message, zh))
         }
         // It was ending already, or so quick to end that it gave no answer.
-        Err(error) if is_hang_up(&error) && death::comes_within(&holder.process, limits::CONTROL_TIME) => match request
+        Err(error)
+            if is_hang_up(&error) && ends_within(&holder.process, Some(limits::CONTROL_TIME)).unwrap_or(false) =>
         {
-            ControlRequest::Stop { .. } => Ok(()),
-            _ => Err(not_running(charge)),
-        },
+            match request {
+                ControlRequest::Stop { .. } => Ok(()),
+                _ => Err(not_running(charge)),
+            }
+        }
         // It ended between our look and our call.
         Err(_) if !identity::is_alive(&holder.process) => Err(not_running(charge)),
         Err(error) => Err(ApiError::new(

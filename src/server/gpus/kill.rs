@@ -123,7 +123,7 @@ impl Victims<'_> {
             })
             .collect();
         let patience = Duration::from_secs_f64(request.wait.clamp(0.0, KillRequest::LONGEST_WAIT));
-        if let Err(error) = wait_for_exits(&waited, patience) {
+        if let Err(error) = wait_for_exits(&waited, Some(patience)) {
             tracing::warn!(%error, "cannot wait for processes to end");
         }
         let finish = |(name, listed, step): (&ProcessName, Option<Listed>, Step)| {

@@ -7,10 +7,7 @@ use std::{
 
 use gpuyard_core::model::ProcessIdentity;
 use gpuyard_exec::{identity, spawn::Detached};
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    process::{Pid, PidfdFlags, pidfd_open},
-};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::{Interest, unix::AsyncFd};
 
 /// Where a process cannot be watched (no descriptors left, say), it is looked at so often.
@@ -42,21 +39,6 @@ pub(crate) async fn of_child(child: &Detached) {
         }
         return;
     }
-}
-
-/// Blocks until this very process has ended, or that has taken too long; says whether it has.
-pub(crate) fn comes_within(process: &ProcessIdentity, patience: Duration) -> bool {
-    let pid = Pid::from_raw(process.pid);
-    let Some(fd) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
-        return !identity::is_alive(process);
-    };
-    let timeout = Timespec {
-        tv_sec: patience.as_secs() as i64,
-        tv_nsec: i64::from(patience.subsec_nanos()),
-    };
-    // Cut short by a signal, it is asked again below.
-    let _ = identity::is_alive(process).then(|| poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout)));
-    !identity::is_alive(process)
 }
 
 /// Waits until the process of a descriptor has ended; or, where that cannot be waited for, for a while.
