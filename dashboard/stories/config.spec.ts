@@ -108,3 +108,13 @@ test('settings: a changed secret ends the session, and is never shown', async ({
   yard.write(SETTINGS, yard.read(SETTINGS).replace('a-new-key-for-the-story', SECRET))
   await expect.poll(() => yard.api('GET', '/scheduler/state').then((answer) => answer.status)).toBe(200)
 })
+
+test('the daemon\'s words follow the language of the page', async ({ desk: page, yard }) => {
+  await page.goto(`${yard.url}/setting`)
+  await expect(page.getByText('Language of logs, and of answers to callers who name none.')).toBeVisible()
+  await field(page, 'keep-runs').locator('input').fill('7')
+  await page.getByRole('button', { name: '切换到中文' }).click()
+  await expect(page.getByText('日志语言，以及未指明语言时的应答语言。')).toBeVisible()
+  // What was typed stays.
+  await expect(field(page, 'keep-runs').locator('input')).toHaveValue('7')
+})

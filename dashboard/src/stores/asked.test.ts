@@ -1,8 +1,10 @@
 // What failed and may pass is asked for again by itself, less and less often, and no longer than it is wanted.
+import { createPinia, setActivePinia } from 'pinia'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { effectScope } from 'vue'
+import { effectScope, nextTick } from 'vue'
 import { ApiFailure } from '@/domain/failure'
 import { FIRST_PAUSE, LONGEST_PAUSE, makeAsked } from './asked'
+import { usePreferences } from './preferences'
 
 const failed = (status: number) => new ApiFailure(status, 'code', `status ${status}`, 'GET /api/thing')
 let answers: (string | ApiFailure)[]
@@ -20,6 +22,8 @@ const open = (where = scope()) =>
   )!
 
 beforeEach(() => {
+  setActivePinia(createPinia())
+  usePreferences().language = 'en'
   vi.useFakeTimers()
   asked = 0
   taken = []
@@ -40,6 +44,15 @@ describe('what is asked of the daemon', () => {
     expect([asked, taken, one.error.value]).toEqual([3, ['a'], null])
     await vi.advanceTimersByTimeAsync(10 * LONGEST_PAUSE)
     expect(asked).toBe(3)
+  })
+
+  it('is asked for again in the language that the page speaks now, if it was wanted at all', async () => {
+    answers = ['a', 'b']
+    const [one, never] = [open(), open()]
+    await one.ask()
+    usePreferences().language = 'zh-CN'
+    await nextTick()
+    expect([asked, taken, one.loading.value, never.loading.value]).toEqual([2, ['a', 'b'], false, false])
   })
 
   it('tries no more often than every half minute in the end, and says the same failure once', async () => {

@@ -1,8 +1,10 @@
 // Something that is asked of the daemon: it comes, it fails, it can be asked for again. What failed and may come later is asked for again by
-// itself: nothing else would tell, as long as what it is stays as it is.
+// itself: nothing else would tell, as long as what it is stays as it is. So is everything when the page speaks the other language, since the
+// daemon's words are part of what it answers.
 import { useEventListener } from '@vueuse/core'
-import { onScopeDispose, ref, shallowRef } from 'vue'
+import { onScopeDispose, ref, shallowRef, watch } from 'vue'
 import { ApiFailure } from '@/domain/failure'
+import { usePreferences } from './preferences'
 
 /** Milliseconds until the first try of its own; each next pause is twice as long, up to the longest. */
 export const FIRST_PAUSE = 2_000
@@ -56,6 +58,12 @@ export function makeAsked<T>(read: (signal: AbortSignal) => Promise<T>, take: (f
     timer = setTimeout(() => (document.visibilityState === 'hidden' ? later() : void attempt()), pause)
     pause = Math.min(2 * pause, LONGEST_PAUSE)
   }
+  const preferences = usePreferences()
+  watch(() => preferences.language, () => {
+    if (!current) return
+    stop()
+    void attempt()
+  })
   onScopeDispose(stop)
   useEventListener(window, 'pagehide', stop)
 

@@ -97,6 +97,8 @@ export function makeEdited<T, About, Draft extends { etag: string | null; at: nu
     const draft = about.value === null ? slot.read() : undefined
     if (draft) restore(found, draft)
     else if (about.value === null || found.etag !== (newer.value ?? { etag: etag.value }).etag) take(found)
+    // The same version, told in another language.
+    else if (!newer.value) about.value = found.about
   })
   watch(
     [() => session.epoch, () => live.returns, () => files.of(kind.file)?.etag],
