@@ -1,6 +1,7 @@
 // axe-core over what is on the page, in the language and theme that are asked for.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import type { Page } from '@playwright/test'
 import { expect } from './yard'
 
@@ -49,11 +50,26 @@ async function look(page: Page, [language, theme]: (typeof LOOKS)[number]): Prom
   await expect(page.locator('html')).toHaveAttribute('data-theme', theme)
 }
 
+/** Takes pictures of what is on the page, dialogs and menus too, for whoever looks: with STORY_PICTURES=FOLDER, as a laptop and a phone show it. */
+async function picture(page: Page, name: string): Promise<void> {
+  const folder = process.env.STORY_PICTURES
+  const before = page.viewportSize()
+  if (!folder || !before) return
+  for (const size of [{ width: 1280, height: 800 }, { width: 390, height: 844 }]) {
+    await page.setViewportSize(size)
+    // What measures itself has been drawn again.
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
+    await page.screenshot({ path: join(folder, String(size.width), `${name.replace(/[^\w-]+/g, '-')}.png`), animations: 'disabled' })
+  }
+  await page.setViewportSize(before)
+}
+
 /** Fails with what is wrong in any language and theme, and goes back to the first. */
 export async function cleanInEveryLook(page: Page, where: string): Promise<void> {
   for (const one of LOOKS) {
     await look(page, one)
     await clean(page, `${where} in ${one.join(', ')}`)
+    await picture(page, `${where} ${one.join(' ')}`)
   }
   await look(page, LOOKS[0])
 }
