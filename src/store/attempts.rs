@@ -105,10 +105,10 @@ fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::root::temporary;
 
     fn root() -> (tempfile::TempDir, Root) {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let (folder, root) = temporary();
         root.prepare().unwrap();
         for (run, task) in [("a", "t-1"), ("a", "t-2"), ("b", "u-1")] {
             let folder = root.task_folder(&RunId(run.into()), &TaskId(task.into()), 1);

@@ -196,10 +196,10 @@ pub fn list(root: &Root, rules: &Rules, mode: Mode) -> Result<Vec<Listed>, Store
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::root::temporary;
 
     fn root() -> (tempfile::TempDir, Root) {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let (folder, root) = temporary();
         root.prepare().unwrap();
         (folder, root)
     }

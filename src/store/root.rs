@@ -233,19 +233,22 @@ fn tidy(path: &Path) -> PathBuf {
     out
 }
 
+/// An empty root folder, there for as long as the first of both.
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) fn temporary() -> (tempfile::TempDir, Root) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Root::open(folder.path()).unwrap();
+    (folder, root)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn root() -> (tempfile::TempDir, Root) {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
-        (folder, root)
-    }
-
     #[test]
     fn the_names_are_those_of_the_specification() {
-        let (_folder, root) = root();
+        let (_folder, root) = temporary();
         let (settings, rules) = (Settings::default(), Rules::default());
         let below = |path: PathBuf| root.relative(&path);
         assert_eq!(below(root.settings_path()), "config/control_setting.yaml");
@@ -276,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_bare_name_is_found_in_both_places_and_a_path_only_in_its_own() {
-        let (_folder, root) = root();
+        let (_folder, root) = temporary();
         let rules = Rules {
             gpus_command_file: "elsewhere/multi".into(),
             ..Rules::default()
@@ -302,7 +305,7 @@ mod tests {
 
     #[test]
     fn work_dir_is_relative_to_the_root_and_null_is_its_parent() {
-        let (_folder, root) = root();
+        let (_folder, root) = temporary();
         let with = |dir: Option<&str>| {
             root.work_dir(&Rules {
                 work_dir: dir.map(Into::into),
@@ -318,7 +321,7 @@ mod tests {
     #[test]
     fn folders_are_private_and_an_absent_root_is_said() {
         use std::os::unix::fs::PermissionsExt;
-        let (folder, root) = root();
+        let (folder, root) = temporary();
         root.prepare().unwrap();
         root.prepare().unwrap();
         let mode = root.state_dir().metadata().unwrap().permissions().mode();

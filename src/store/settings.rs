@@ -139,16 +139,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn root() -> (tempfile::TempDir, Root) {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
-        (folder, root)
-    }
+    use crate::root::temporary;
 
     #[test]
     fn a_first_start_makes_everything_and_a_second_one_nothing() {
-        let (_folder, root) = root();
+        let (_folder, root) = temporary();
         let first = ensure(&root).unwrap();
         let secret = first.new_secret.unwrap();
         assert_eq!((secret.len(), &first.settings.secret), (64, &secret));
@@ -171,7 +166,7 @@ mod tests {
 
     #[test]
     fn what_is_there_is_never_touched_even_if_it_cannot_be_read() {
-        let (_folder, root) = root();
+        let (_folder, root) = temporary();
         root.prepare().unwrap();
         std::fs::write(root.settings_path(), "secret: [").unwrap();
         assert!(ensure(&root).is_err());
@@ -199,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_taken_as_it_is_written() {
-        let (_folder, root) = root();
+        let (_folder, root) = temporary();
         root.prepare().unwrap();
         for (written, meant) in [
             ("007", "007"),
@@ -225,7 +220,7 @@ mod tests {
 
     #[test]
     fn an_edit_keeps_comments_and_the_secret() {
-        let (_folder, root) = root();
+        let (_folder, root) = temporary();
         let secret = ensure(&root).unwrap().new_secret.unwrap();
         let before = std::fs::read_to_string(root.settings_path()).unwrap();
         let changes = json!({"port": 29300, "allow-lan": false, "log-roots": ["/data"]});

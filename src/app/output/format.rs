@@ -1,5 +1,5 @@
 //! How amounts, lengths of time and moments are written for people.
-use gpuyard_core::model::{Bytes, Lang, Memory};
+use gpuyard_core::model::{Lang, Memory};
 use jiff::{Timestamp, tz::TimeZone};
 
 /// A length of time: `0.4s`, `12s`, `3m05s`, `2h07m`, `5d03h`.
@@ -56,18 +56,12 @@ pub(crate) fn memory_bar(memory: Memory, cells: usize) -> String {
     if memory.used < memory.total && full == cells {
         full = cells - 1;
     }
-    format!("{}{} {}", "█".repeat(full), "░".repeat(cells - full), used_of(memory))
-}
-
-/// `11.9/24 GiB`: both in the unit of the total.
-fn used_of(memory: Memory) -> String {
-    let total = memory.total.to_string();
-    let unit: String = total
-        .trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
-        .to_owned();
-    let one = Bytes::parse(&format!("1{unit}")).map_or(1, |bytes| bytes.0.max(1));
-    let used = format!("{:.1}", memory.used.0 as f64 / one as f64);
-    format!("{}/{total}", used.strip_suffix(".0").unwrap_or(&used))
+    format!(
+        "{}{} {}",
+        "█".repeat(full),
+        "░".repeat(cells - full),
+        memory.used.of(memory.total)
+    )
 }
 
 /// GiB as command files have them: `20`, `0.5`.
@@ -103,6 +97,8 @@ pub(crate) fn or_dash(value: Option<impl ToString>) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use gpuyard_core::model::Bytes;
+
     use super::*;
 
     #[test]

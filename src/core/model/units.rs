@@ -56,27 +56,52 @@ impl Bytes {
     }
 }
 
+/// What people read bytes in, each 1024 times the one before.
+const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/// A number with at most one decimal.
+struct Tenths(u128);
+
+impl fmt::Display for Tenths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 % 10 {
+            0 => write!(f, "{}", self.0 / 10),
+            tenth => write!(f, "{}.{tenth}", self.0 / 10),
+        }
+    }
+}
+
+impl Bytes {
+    /// `11.9/24 GiB`: so much of a whole, both in the unit that the whole is written in.
+    pub fn of(self, whole: Bytes) -> String {
+        format!("{}/{whole}", self.tenths(whole.unit()))
+    }
+
+    /// Which of [`UNITS`] it is written in.
+    fn unit(self) -> usize {
+        let mut unit = 0;
+        // 1023.95 would be written as 1024.0: it belongs to the next unit.
+        while u128::from(self.0) * 100 >= 102_395 << (10 * unit) && unit + 1 < UNITS.len() {
+            unit += 1;
+        }
+        unit
+    }
+
+    /// In whole numbers: hundreds of these stand in an answer, and decimals of a float are dear.
+    fn tenths(self, unit: usize) -> Tenths {
+        let (bytes, whole) = (u128::from(self.0) * 10, 1_u128 << (10 * unit));
+        let (tenths, rest) = (bytes / whole, bytes % whole);
+        // Half to even, as floats are written.
+        let up = rest * 2 > whole || rest * 2 == whole && tenths % 2 == 1;
+        Tenths(tenths + u128::from(up))
+    }
+}
+
 impl fmt::Display for Bytes {
     /// For people: `20.5 GiB`, `512 MiB`, `0 B`; at most one decimal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-        // In whole numbers: hundreds of these stand in an answer, and decimals of a float are dear.
-        let bytes = u128::from(self.0);
-        let mut unit = 0;
-        // 1023.95 would be written as 1024.0: it belongs to the next unit.
-        while bytes * 100 >= 102_395 << (10 * unit) && unit + 1 < UNITS.len() {
-            unit += 1;
-        }
-        let whole = 1_u128 << (10 * unit);
-        let (mut tenths, rest) = (bytes * 10 / whole, bytes * 10 % whole);
-        // Half to even, as floats are written.
-        if rest * 2 > whole || rest * 2 == whole && tenths % 2 == 1 {
-            tenths += 1;
-        }
-        match tenths % 10 {
-            0 => write!(f, "{} {}", tenths / 10, UNITS[unit]),
-            tenth => write!(f, "{}.{tenth} {}", tenths / 10, UNITS[unit]),
-        }
+        let unit = self.unit();
+        write!(f, "{} {}", self.tenths(unit), UNITS[unit])
     }
 }
 

@@ -15,8 +15,7 @@ struct Place {
 }
 
 fn place() -> Place {
-    let folder = tempfile::tempdir().unwrap();
-    let root = Root::open(folder.path()).unwrap();
+    let (folder, root) = crate::root::temporary();
     root.prepare().unwrap();
     let tasks = Tasks::open(&root, &Settings::default()).unwrap();
     Place {
