@@ -54,9 +54,6 @@ pub(crate) struct Gpus {
     sampler: Sampler,
     readings: watch::Receiver<u64>,
     seen: Arc<Seen>,
-    details: Mutex<DetailReader>,
-    /// The details of one reading, for all who ask until the next.
-    latest: Mutex<Option<(u64, Arc<report::Details>)>>,
     root: PathBuf,
     boot: String,
 }
@@ -68,6 +65,41 @@ struct Seen {
     history: Mutex<History>,
     /// The reading at which somebody last asked.
     asked: AtomicU64,
+    processes: Mutex<Processes>,
+}
+
+/// What `/proc` says of GPU processes.
+struct Processes {
+    reader: DetailReader,
+    /// The details of one reading, for all who ask until the next.
+    latest: Option<(u64, Arc<report::Details>)>,
+    /// The reading at which somebody last asked.
+    asked: u64,
+}
+
+impl Processes {
+    /// Details of a reading, which are read for the first who asks.
+    fn details(&mut self, state: &SamplerState, now: Now) -> Arc<report::Details> {
+        self.asked = state.readings;
+        if let Some((_, details)) = self.latest.as_ref().filter(|(readings, _)| *readings == state.readings) {
+            return Arc::clone(details);
+        }
+        self.read(state, now)
+    }
+
+    fn read(&mut self, state: &SamplerState, now: Now) -> Arc<report::Details> {
+        let details = Arc::new(named(state, &mut self.reader, now));
+        self.latest = Some((state.readings, Arc::clone(&details)));
+        details
+    }
+
+    /// What is kept of each process (a descriptor, too) is let go once nobody asks any more.
+    fn tidy(&mut self, state: &SamplerState, now: Now) {
+        if self.latest.is_some() && state.readings.saturating_sub(self.asked) > ASKED_WITHIN {
+            self.latest = None;
+            self.reader.read([], now.mono);
+        }
+    }
 }
 
 impl Seen {
@@ -78,6 +110,10 @@ impl Seen {
         let asked = state.readings.saturating_sub(self.asked.load(Ordering::Relaxed)) <= ASKED_WITHIN;
         if asked || state.readings % HOST_EVERY == 1 {
             *lock(&self.host) = Some(host.sample(root));
+        }
+        // Whoever reads there just now is not waited for: `/proc` may hang.
+        if let Ok(mut processes) = self.processes.try_lock() {
+            processes.tidy(state, clock::now());
         }
     }
 }
@@ -90,6 +126,11 @@ impl Gpus {
             host: Mutex::default(),
             history: Mutex::default(),
             asked: AtomicU64::new(0),
+            processes: Mutex::new(Processes {
+                reader: DetailReader::new(Path::new("/proc")),
+                latest: None,
+                asked: 0,
+            }),
         });
         let (theirs, place) = (Arc::clone(&seen), root.clone());
         let host = Mutex::new(HostSampler::new());
@@ -98,14 +139,11 @@ impl Gpus {
             told.send_replace(state.readings);
         };
         let sampler = Sampler::spawn(reader, interval, clock::now, notify)?;
-        let details = Mutex::new(DetailReader::new(Path::new("/proc")));
         let boot = boot();
         Ok(Gpus {
             sampler,
             readings,
             seen,
-            details,
-            latest: Mutex::default(),
             root,
             boot,
         })
@@ -144,24 +182,13 @@ impl Gpus {
         (state.latest, state.last_error)
     }
 
-    /// What `/proc` says of the processes of a reading, which is read for the first who asks.
-    fn details(&self, state: &SamplerState, now: Now) -> Arc<report::Details> {
-        let mut latest = lock(&self.latest);
-        if let Some((_, details)) = latest.as_ref().filter(|(readings, _)| *readings == state.readings) {
-            return Arc::clone(details);
-        }
-        let details = Arc::new(named(state, &mut lock(&self.details), now));
-        *latest = Some((state.readings, Arc::clone(&details)));
-        details
-    }
-
     /// Everything, for `/api/gpu`. May read `/proc`, so not on the thread that serves.
     pub(crate) fn report(&self, tasks: &Tasks, lang: Lang) -> GpuReport {
         let now = clock::now();
         let state = self.sampler.state();
         self.seen.asked.store(state.readings, Ordering::Relaxed);
         let host = lock(&self.seen.host).clone().unwrap_or_default();
-        let details = self.details(&state, now);
+        let details = lock(&self.seen.processes).details(&state, now);
         let facts = Facts {
             details: &details,
             tasks,
@@ -174,8 +201,9 @@ impl Gpus {
     /// Every process on every GPU. Reads `/proc` too.
     pub(crate) fn processes(&self, tasks: &Tasks, lang: Lang) -> GpuProcesses {
         let state = self.sampler.state();
-        let details = self.details(&state, clock::now());
-        listing(&state, &details, &mut lock(&self.details), tasks, &self.boot, lang)
+        let mut processes = lock(&self.seen.processes);
+        let details = processes.details(&state, clock::now());
+        listing(&state, &details, &mut processes.reader, tasks, &self.boot, lang)
     }
 
     /// Makes sure that these processes have been looked for since they came onto a GPU: what the last reading does not
@@ -208,7 +236,7 @@ impl Gpus {
     ) -> KillAnswer {
         let now = clock::now();
         let state = self.sampler.state();
-        let details = named(&state, &mut lock(&self.details), now);
+        let details = lock(&self.seen.processes).read(&state, now);
         let facts = Facts {
             details: &details,
             tasks,
