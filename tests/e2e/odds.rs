@@ -105,9 +105,7 @@ fn after_a_reboot_nothing_is_taken_for_running() {
         crate::yard::kill(pid, nix::sys::signal::SIGKILL);
     }
     wait_until("all are dead", || yard.processes().iter().all(|pid| !alive(*pid)));
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    age(&yard.root.join("logs"), boot.trim());
-    age(&yard.host, boot.trim());
+    yard.ages();
     let daemon = yard.serve();
     yard.go("b");
     let run = yard.wait_run(SINGLE, "it is taken up and done", |now| {
@@ -118,23 +116,6 @@ fn after_a_reboot_nothing_is_taken_for_running() {
     assert!(!alive(mark.pid));
     assert!(yard.leases().is_empty(), "a lease of before the reboot holds nothing");
     drop(daemon);
-}
-
-/// Writes another boot id into every record below a folder.
-fn age(folder: &Path, boot: &str) {
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            age(&path, boot);
-        } else if let Ok(text) = fs::read_to_string(&path)
-            && text.contains(boot)
-            // Its lines have checksums; what it says of this boot is in the snapshot too, once that is written.
-            && path.extension().is_none_or(|extension| extension != "journal")
-        {
-            let other = "00000000-0000-4000-8000-000000000000";
-            fs::write(&path, text.replace(boot, other)).unwrap();
-        }
-    }
 }
 
 /// Fault F3 (P3): Where inotify gives out, looking from time to time takes its place: queues run, and edits are followed.
