@@ -35,6 +35,8 @@ async function make(yard: Yard, task: object): Promise<number> {
 test('the palette finds an ad-hoc task by its words and its number', async ({ desk, yard }) => {
   const ids = [await make(yard, { name: 'lr sweep 3', command: 'sleep 900' }), await make(yard, { name: 'other', command: 'python evaluate.py --ckpt best' })]
   await desk.goto(`${yard.url}/gpu`)
+  // A page that has only arrived hears no keys yet.
+  await expect(desk.getByRole('heading', { level: 1 })).toBeVisible()
   const open = async (words: string) => {
     await desk.keyboard.press('Control+k')
     await desk.keyboard.type(words)
