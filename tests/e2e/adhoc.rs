@@ -52,11 +52,6 @@ impl Yard {
         self.ask(&["wait", &id.to_string()]).status.code().unwrap()
     }
 
-    /// Says `go` to a task that holds, with its exit code.
-    fn release(&self, name: &str, code: i32) {
-        fs::write(self.work.join("go").join(name), code.to_string()).unwrap();
-    }
-
     /// The pid of the scheduler of ad-hoc tasks, as the daemon knows it.
     fn tasks_scheduler(&self, daemon: &Daemon) -> Option<i32> {
         daemon.get("/api/tasks?limit=1").body["scheduler"]["pid"]
@@ -230,7 +225,7 @@ fn the_head_of_the_line_is_not_overtaken_and_priorities_go_first() {
         (&yard.adhoc(urgent)["position"], &yard.adhoc(small)["position"]),
         (&json!(1), &json!(3))
     );
-    yard.release("first", 0);
+    yard.go_with("first", 0);
     assert_eq!(yard.wait_code(small), 0);
     assert_eq!(yard.order(), ["first", "urgent", "wide", "small"]);
     assert_eq!(yard.wait_code(wide), 0);
@@ -311,7 +306,7 @@ fn tmux_shows_the_terminal_and_its_death_leaves_the_task_alone() {
     tmux(&["kill-server"]);
     let ticks = own_lines(&yard.adhoc_log(id)).len();
     wait_until("the task goes on", || own_lines(&yard.adhoc_log(id)).len() > ticks + 3);
-    yard.release("ticks", 4);
+    yard.go_with("ticks", 4);
     assert_eq!(yard.wait_code(id), 4);
     let log = yard.adhoc_log(id);
     let numbers: Vec<usize> = own_lines(&log)

@@ -115,7 +115,7 @@ fn their_scheduler_is_stopped_and_started_and_what_waited_waits() {
     assert!(yard.ask(&["stop", "tasks", "--detach", "--wait"]).status.success());
     assert!(alive(yard.started("kept").pid));
     assert!(yard.ask(&["start", "tasks"]).status.success());
-    yard.release("kept", 3);
+    yard.go_with("kept", 3);
     assert_eq!(yard.wait_code(kept), 3);
     assert_eq!(yard.adhoc(kept)["attempt"], 1);
 

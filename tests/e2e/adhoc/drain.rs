@@ -99,7 +99,7 @@ fn a_long_line_is_listed_in_pages_and_drained_in_order_beside_command_files() {
         .collect();
     assert!(!kept_back.is_empty());
     let passed = tasks - kept_back.len();
-    yard.release("first", 0);
+    yard.go_with("first", 0);
     let begun = Instant::now();
     let mut done = 0;
     // As long as tasks end, it is not over, however long it takes.

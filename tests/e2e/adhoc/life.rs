@@ -110,7 +110,7 @@ fn one_is_looked_at_changed_tried_again_copied_and_pruned() {
         (&json!("running"), &json!(-1))
     );
     assert_eq!(patch(first, json!({"command": "x"}))["code"], "not_queued");
-    yard.release("first", 0);
+    yard.go_with("first", 0);
     let failed = yard.wait_status(second, "failed");
     assert_eq!(
         (&failed["exit_code"], &failed["assigned_gpus"]),
@@ -176,6 +176,6 @@ fn one_is_looked_at_changed_tried_again_copied_and_pruned() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     assert_eq!(left, [kept.to_string()]);
-    yard.release("kept", 0);
+    yard.go_with("kept", 0);
     assert_eq!(yard.wait_code(kept), 0);
 }
