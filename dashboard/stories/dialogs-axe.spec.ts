@@ -114,7 +114,7 @@ test.describe('with processes', () => {
     await page.getByRole('button', { name: 'End chosen (2)' }).click()
     await cleanInEveryLook(page, 'the question before two processes end')
     await page.getByRole('dialog').getByRole('button', { name: /^End/ }).click()
-    await expect(page.getByRole('dialog').getByRole('button', { name: /KILL/ }).first()).toBeVisible({ timeout: 30_000 })
+    await expect(page.getByRole('dialog').getByRole('button', { name: 'Try again with KILL' })).toBeVisible({ timeout: 30_000 })
     await cleanInEveryLook(page, 'what became of processes')
     await page.keyboard.press('Escape')
 
