@@ -1,9 +1,73 @@
-//! Old tasks and new blocks of one queue, paired: an edit of a command file must not rerun what is done.
-use std::collections::HashMap;
+//! A run brought in line with its edited command file. Old tasks and new blocks of a queue are paired: an edit must not rerun what
+//! is done.
+use std::collections::{BTreeSet, HashMap};
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-use super::{Task, TaskPlan, TaskState};
+use super::{Machine, QueuePlan, QueueState, Task, TaskPlan, TaskState, begin, machine::reset};
+use crate::model::{Now, QueueId, TaskId};
+
+impl Machine {
+    /// Brings the run in line with its command file.
+    pub(super) fn read_file(&mut self, plans: &[QueuePlan], now: Now) {
+        for plan in plans {
+            let queue = self
+                .run
+                .queues
+                .entry(plan.id)
+                .or_insert_with(|| begin::new_queue(plan.id));
+            let pairs = align(&queue.processes, &plan.tasks);
+            let mut old: Vec<Option<Task>> = std::mem::take(&mut queue.processes).into_iter().map(Some).collect();
+            for (task, pair) in plan.tasks.iter().zip(pairs) {
+                let kept = pair.and_then(|place| old[place].take()).map(|mut kept| {
+                    // A block that comes back is to be run.
+                    if kept.removed && kept.state == TaskState::Stopped {
+                        reset(&mut kept);
+                    }
+                    (kept.memory_gb, kept.gpu_count, kept.removed) = (task.memory_gb, task.gpu_count, false);
+                    kept
+                });
+                queue.processes.push(kept.unwrap_or_else(|| {
+                    self.run.next_task += 1;
+                    let id = TaskId(format!("{}-{}", self.run.task_seed, self.run.next_task));
+                    begin::new_task(id, task)
+                }));
+            }
+            queue.processes.extend(old.into_iter().flatten().filter_map(leave));
+            // What failed may be gone, and what follows may be new.
+            queue.state = QueueState::Waiting;
+        }
+        let named: BTreeSet<QueueId> = plans.iter().map(|plan| plan.id).collect();
+        for (id, queue) in &mut self.run.queues {
+            if !named.contains(id) {
+                queue.processes = std::mem::take(&mut queue.processes)
+                    .into_iter()
+                    .filter_map(leave)
+                    .collect();
+            }
+        }
+        self.run.queues.retain(|_, queue| !queue.processes.is_empty());
+        for queue in self.run.queues.values_mut() {
+            for (index, task) in queue.processes.iter_mut().enumerate() {
+                task.index = index as u32;
+            }
+        }
+        self.settle_all(now);
+    }
+}
+
+/// What becomes of a task whose block is gone: what never ran leaves; what runs, runs on; what ran is kept, marked.
+fn leave(mut task: Task) -> Option<Task> {
+    if task.attempt == 0 {
+        return None;
+    }
+    // It waits no more: one that was to be tried again, and one that a resume or a retry had put back in the line.
+    if matches!(task.state, TaskState::Retrying | TaskState::Pending) {
+        task.state = TaskState::Stopped;
+    }
+    (task.gate, task.waiting_since, task.removed) = (None, None, true);
+    Some(task)
+}
 
 /// For each new block, the place of the old task that it is, if any. Each old task is used at most once.
 ///

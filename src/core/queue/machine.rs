@@ -1,12 +1,9 @@
-//! The machine: a run, its derived indexes, and what each event does to it.
+//! The machine: a run, and what each event does to it.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{
-    Demand, Event, LiveAttempt, Queue, QueuePlan, QueueState, Run, RunState, Task, TaskState, align::align, begin,
-    event::Entry, waiting::Waiting,
-};
+use super::{Demand, Event, LiveAttempt, Run, RunState, Task, TaskState, event::Entry, waiting::Waiting};
 use crate::{
-    model::{ConfigKey, GpuRef, Mono, Now, OnFailure, ProcessIdentity, QueueId, Reason, TaskId, UniId},
+    model::{ConfigKey, GpuRef, Mono, Now, ProcessIdentity, QueueId, Reason, TaskId, UniId},
     wire::StopKind,
 };
 
@@ -38,7 +35,7 @@ pub struct Machine {
     /// Where each task is.
     pub(super) places: HashMap<TaskId, (QueueId, usize)>,
     /// Which task each attempt at work belongs to.
-    attempts: HashMap<UniId, TaskId>,
+    pub(super) attempts: HashMap<UniId, TaskId>,
     /// Tasks at work.
     pub(super) running: BTreeSet<(QueueId, usize)>,
     pub(super) waiting: Waiting,
@@ -47,7 +44,7 @@ pub struct Machine {
     /// Heads for whom it said something else.
     pub(super) head_reasons: HashMap<TaskId, Reason>,
     /// Queues that may still have something to do.
-    open_queues: usize,
+    pub(super) open_queues: usize,
     /// Its queues are ad-hoc tasks, which come and go: the run does not end because there are none.
     pub(super) adhoc: bool,
 }
@@ -379,260 +376,6 @@ impl Machine {
         // for counting anew forgets every head.
         self.settle_all(now);
     }
-
-    /// Brings the run in line with its command file.
-    pub(super) fn read_file(&mut self, plans: &[QueuePlan], now: Now) {
-        for plan in plans {
-            let queue = self
-                .run
-                .queues
-                .entry(plan.id)
-                .or_insert_with(|| begin::new_queue(plan.id));
-            let pairs = align(&queue.processes, &plan.tasks);
-            let mut old: Vec<Option<Task>> = std::mem::take(&mut queue.processes).into_iter().map(Some).collect();
-            for (task, pair) in plan.tasks.iter().zip(pairs) {
-                let kept = pair.and_then(|place| old[place].take()).map(|mut kept| {
-                    // A block that comes back is to be run.
-                    if kept.removed && kept.state == TaskState::Stopped {
-                        reset(&mut kept);
-                    }
-                    (kept.memory_gb, kept.gpu_count, kept.removed) = (task.memory_gb, task.gpu_count, false);
-                    kept
-                });
-                queue.processes.push(kept.unwrap_or_else(|| {
-                    self.run.next_task += 1;
-                    let id = TaskId(format!("{}-{}", self.run.task_seed, self.run.next_task));
-                    begin::new_task(id, task)
-                }));
-            }
-            queue.processes.extend(old.into_iter().flatten().filter_map(leave));
-            // What failed may be gone, and what follows may be new.
-            queue.state = QueueState::Waiting;
-        }
-        let named: BTreeSet<QueueId> = plans.iter().map(|plan| plan.id).collect();
-        for (id, queue) in &mut self.run.queues {
-            if !named.contains(id) {
-                queue.processes = std::mem::take(&mut queue.processes)
-                    .into_iter()
-                    .filter_map(leave)
-                    .collect();
-            }
-        }
-        self.run.queues.retain(|_, queue| !queue.processes.is_empty());
-        for queue in self.run.queues.values_mut() {
-            for (index, task) in queue.processes.iter_mut().enumerate() {
-                task.index = index as u32;
-            }
-        }
-        self.settle_all(now);
-    }
-
-    pub(super) fn place(&self, id: &TaskId) -> Option<(QueueId, usize)> {
-        self.places.get(id).copied()
-    }
-
-    pub(super) fn task_at(&mut self, queue: QueueId, place: usize) -> Option<&mut Task> {
-        self.run.queues.get_mut(&queue)?.processes.get_mut(place)
-    }
-
-    fn task_mut(&mut self, id: &TaskId) -> Option<&mut Task> {
-        let (queue, place) = self.place(id)?;
-        self.task_at(queue, place)
-    }
-
-    fn with_live(&mut self, id: &TaskId, change: impl FnOnce(&mut LiveAttempt)) {
-        if let Some(live) = self.task_mut(id).and_then(|task| task.live.as_mut()) {
-            change(live);
-        }
-    }
-
-    /// Changes a task's state and all counts with it.
-    pub(super) fn set_state(&mut self, queue_id: QueueId, place: usize, state: TaskState) {
-        let Some(queue) = self.run.queues.get_mut(&queue_id) else {
-            return;
-        };
-        let Some(task) = queue.processes.get_mut(place) else {
-            return;
-        };
-        let before = std::mem::replace(&mut task.state, state);
-        queue.count(before, -1);
-        queue.count(state, 1);
-        self.run.count(before, -1);
-        self.run.count(state, 1);
-        if state == TaskState::Running {
-            self.running.insert((queue_id, place));
-        } else {
-            self.running.remove(&(queue_id, place));
-        }
-    }
-
-    /// Adds a queue of a task that came.
-    pub(super) fn add_queue(&mut self, mut queue: Queue, now: Now) {
-        let id = queue.id;
-        for (place, task) in queue.processes.iter().enumerate() {
-            self.places.insert(task.task_id.clone(), (id, place));
-            if let Some(live) = &task.live {
-                self.attempts.insert(live.uni_id.clone(), task.task_id.clone());
-            }
-            if task.state == TaskState::Running {
-                self.running.insert((id, place));
-            }
-        }
-        for state in queue.processes.iter().map(|task| task.state).collect::<Vec<_>>() {
-            queue.count(state, 1);
-            self.run.count(state, 1);
-        }
-        queue.total_tasks = queue.processes.len() as u32;
-        self.run.total_tasks += queue.total_tasks;
-        self.run.queues.insert(id, queue);
-        self.settle(id, now);
-    }
-
-    /// Forgets a queue, whatever its tasks do.
-    pub(super) fn remove_queue(&mut self, id: QueueId) {
-        let Some(queue) = self.run.queues.remove(&id) else {
-            return;
-        };
-        if self.waiting.remove(id) {
-            self.open_queues -= 1;
-        }
-        self.run.total_tasks = self.run.total_tasks.saturating_sub(queue.total_tasks);
-        for (place, task) in queue.processes.iter().enumerate() {
-            self.run.count(task.state, -1);
-            self.places.remove(&task.task_id);
-            self.head_reasons.remove(&task.task_id);
-            self.running.remove(&(id, place));
-            if let Some(live) = &task.live {
-                self.attempts.remove(&live.uni_id);
-            }
-        }
-    }
-
-    /// Derives every index and count anew, and forgets every head: [`Machine::settle_all`] finds them again.
-    fn recount(&mut self) {
-        self.places.clear();
-        self.attempts.clear();
-        self.running.clear();
-        self.waiting = Waiting::default();
-        self.open_queues = 0;
-        let run = &mut self.run;
-        (run.total_tasks, run.pending_tasks, run.running_tasks) = (0, 0, 0);
-        (run.completed_tasks, run.failed_tasks) = (0, 0);
-        for queue in run.queues.values_mut() {
-            queue.total_tasks = queue.processes.len() as u32;
-            (
-                queue.pending_tasks,
-                queue.running_tasks,
-                queue.completed_tasks,
-                queue.failed_tasks,
-            ) = (0, 0, 0, 0);
-            for place in 0..queue.processes.len() {
-                let task = &queue.processes[place];
-                self.places.insert(task.task_id.clone(), (queue.id, place));
-                if let Some(live) = &task.live {
-                    self.attempts.insert(live.uni_id.clone(), task.task_id.clone());
-                }
-                if task.state == TaskState::Running {
-                    self.running.insert((queue.id, place));
-                }
-                let state = task.state;
-                queue.count(state, 1);
-            }
-            run.total_tasks += queue.total_tasks;
-            run.pending_tasks += queue.pending_tasks;
-            run.running_tasks += queue.running_tasks;
-            run.completed_tasks += queue.completed_tasks;
-            run.failed_tasks += queue.failed_tasks;
-        }
-    }
-
-    /// Settles every queue, from scratch. Costs what the run is long: for beginnings, edits and a person's words.
-    pub(super) fn settle_all(&mut self, now: Now) {
-        self.recount();
-        let ids: Vec<QueueId> = self.run.queues.keys().copied().collect();
-        for id in ids {
-            self.settle(id, now);
-        }
-    }
-
-    /// Works out where a queue stands and which task, if any, waits at its head. Whoever changed a queue calls this.
-    pub(super) fn settle(&mut self, id: QueueId, now: Now) {
-        let Some(queue) = self.run.queues.get_mut(&id) else {
-            return;
-        };
-        let was_open = self.waiting.forget(id);
-        let running = self.running.range((id, 0)..=(id, usize::MAX)).next().is_some();
-        let mut halted = None;
-        let mut cursor = self.waiting.cursor(id);
-        while let Some(task) = queue
-            .processes
-            .get(cursor)
-            .filter(|task| task.removed || task.state.is_over())
-        {
-            if !task.removed && self.run.on_failure == OnFailure::Stop {
-                halted = match task.state {
-                    TaskState::Failed => Some(QueueState::Failed),
-                    TaskState::Stopped => Some(QueueState::Stopped),
-                    _ => None,
-                };
-                if halted.is_some() {
-                    break;
-                }
-            }
-            cursor += 1;
-        }
-        // Read back from disk, a run that was stopped still says so of its queues; an interrupted one goes on some day.
-        let ending = match self.run.state {
-            RunState::Starting | RunState::Running | RunState::Interrupted => false,
-            RunState::Stopping | RunState::Draining => true,
-            RunState::Completed | RunState::Failed | RunState::Stopped => true,
-        };
-        let head = (halted.is_none() && !running && !ending)
-            .then(|| queue.processes.get_mut(cursor))
-            .flatten();
-        let open = running || head.is_some();
-        if let Some(task) = head {
-            let since = *task.waiting_since.get_or_insert(now.mono);
-            let demand = Demand::of_task(task);
-            let priority = task.extra.as_ref().map_or(0, |extra| extra.priority);
-            let gate = task
-                .gate
-                .as_ref()
-                .map(|gate| gate.until_mono)
-                .filter(|until| *until > now.mono);
-            self.waiting.add(id, demand, priority, since, gate);
-        }
-        let left = cursor < queue.processes.len();
-        queue.state = match halted {
-            _ if running => QueueState::Running,
-            Some(state) => state,
-            None if left && ending => QueueState::Stopped,
-            None if left => QueueState::Waiting,
-            None if queue
-                .processes
-                .iter()
-                .any(|t| !t.removed && t.state == TaskState::Failed) =>
-            {
-                QueueState::Failed
-            }
-            None => QueueState::Completed,
-        };
-        self.waiting.set(id, cursor, open);
-        self.open_queues = (self.open_queues + usize::from(open)) - usize::from(was_open);
-    }
-}
-
-/// What becomes of a task whose block is gone: what never ran leaves; what runs, runs on; what ran is kept, marked.
-fn leave(mut task: Task) -> Option<Task> {
-    if task.attempt == 0 {
-        return None;
-    }
-    // It waits no more: one that was to be tried again, and one that a resume or a retry had put back in the line.
-    if matches!(task.state, TaskState::Retrying | TaskState::Pending) {
-        task.state = TaskState::Stopped;
-    }
-    (task.gate, task.waiting_since, task.removed) = (None, None, true);
-    Some(task)
 }
 
 /// Gives a task all its chances again.
@@ -640,40 +383,4 @@ pub(super) fn reset(task: &mut Task) {
     task.state = TaskState::Pending;
     (task.retry_count, task.failures_in_row) = (0, 0);
     (task.gate, task.waiting_since) = (None, None);
-}
-
-/// Adds `step` to the one of five counters that a state belongs to; stopped tasks are in none but the total.
-fn count(state: TaskState, step: i32, [pending, running, completed, failed]: [&mut u32; 4]) {
-    let counter = match state {
-        TaskState::Pending | TaskState::Retrying => pending,
-        TaskState::Running => running,
-        TaskState::Completed | TaskState::Skipped => completed,
-        TaskState::Failed => failed,
-        TaskState::Stopped => return,
-    };
-    *counter = counter.saturating_add_signed(step);
-}
-
-impl Queue {
-    fn count(&mut self, state: TaskState, step: i32) {
-        let counters = [
-            &mut self.pending_tasks,
-            &mut self.running_tasks,
-            &mut self.completed_tasks,
-            &mut self.failed_tasks,
-        ];
-        count(state, step, counters);
-    }
-}
-
-impl Run {
-    fn count(&mut self, state: TaskState, step: i32) {
-        let counters = [
-            &mut self.pending_tasks,
-            &mut self.running_tasks,
-            &mut self.completed_tasks,
-            &mut self.failed_tasks,
-        ];
-        count(state, step, counters);
-    }
 }

@@ -5,6 +5,7 @@
 mod adhoc;
 mod align;
 mod begin;
+mod derived;
 mod ended;
 mod event;
 mod machine;
