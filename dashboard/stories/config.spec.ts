@@ -109,7 +109,7 @@ test('settings: a changed secret ends the session, and is never shown', async ({
   await expect.poll(() => yard.api('GET', '/scheduler/state').then((answer) => answer.status)).toBe(200)
 })
 
-test('the daemon\'s words follow the language of the page', async ({ desk: page, yard }) => {
+test('the daemon’s words follow the language of the page', async ({ desk: page, yard }) => {
   await page.goto(`${yard.url}/setting`)
   await expect(page.getByText('Language of logs, and of answers to callers who name none.')).toBeVisible()
   await field(page, 'keep-runs').locator('input').fill('7')

@@ -73,7 +73,7 @@ struct Processes {
     reader: DetailReader,
     /// The details of one reading, for all who ask until the next.
     latest: Option<(u64, Arc<report::Details>)>,
-    /// The reading at which somebody last asked.
+    /// The reading at which somebody last asked for them.
     asked: u64,
 }
 

@@ -71,12 +71,12 @@ impl Lab {
         // So that memory tells of what is held, not of what the allocator keeps for later.
         yard.set("MALLOC_ARENA_MAX", "1");
         yard.set("MALLOC_TRIM_THRESHOLD_", "65536");
-        yard.commands(SINGLE, &[]);
         // What is let go after so many readings is let go soon.
         yard.settings(free_port());
         let settings = yard.root.join("config/control_setting.yaml");
         let text = fs::read_to_string(&settings).unwrap() + "gpu-interval: 0.2\n";
         fs::write(settings, text).unwrap();
+        yard.commands(SINGLE, &[]);
         yard.commands(MULTI, &[task(1, &format!("hold {KEEPER}"))]);
         let daemon = yard.serve();
         Lab {
