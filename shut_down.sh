@@ -105,7 +105,8 @@ case ${1:-} in
 --all)
     stop_daemon "$root"
     stop_schedulers "$root" "$binary" --root "$root"
-    stop_demo quiet
+    # Whoever names a root means that one: a demo beside it goes on.
+    [[ -n ${GPUYARD_ROOT:-} ]] || stop_demo quiet
     ;;
 --demo) stop_demo loud ;;
 --status)

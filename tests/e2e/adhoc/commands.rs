@@ -143,6 +143,12 @@ fn shut_down_all_ends_running_ones_and_keeps_what_waits() {
         command.env("CARGO_TARGET_DIR", yard.base().join("built"));
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
+    // Somebody's demo on this machine is none of its business.
+    let demo = tempfile::Builder::new()
+        .prefix("gpuyard-demo.")
+        .tempdir_in("/tmp")
+        .unwrap();
+    symlink(GPUYARD, demo.path().join("gpuyard")).unwrap();
     let daemon = yard.serve();
     let runs = yard.submit(&["--", &script("hold runs")]);
     yard.wait_status(runs, "running");
@@ -158,7 +164,7 @@ fn shut_down_all_ends_running_ones_and_keeps_what_waits() {
         ended.status.success() && said(&ended).contains("Ending scheduler tasks"),
         "{ended:?}"
     );
-    assert!(!alive(pid) && yard.leases().is_empty());
+    assert!(!alive(pid) && yard.leases().is_empty() && demo.path().exists());
     assert_eq!(yard.adhoc(runs)["status"], "cancelled");
     assert_eq!(yard.adhoc(waits)["status"], "queued");
 }
