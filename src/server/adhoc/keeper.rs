@@ -2,7 +2,7 @@
 use std::{sync::Arc, time::Duration};
 
 use gpuyard_core::model::{Charge, ProcessIdentity};
-use gpuyard_exec::{clock, spawn::Detached};
+use gpuyard_exec::{clock, identity, spawn::Detached};
 use gpuyard_store::adhoc::Tasks;
 use tokio::sync::watch;
 
@@ -25,6 +25,8 @@ enum Stand {
     Missing { auto_resume: bool },
     /// Nobody has made a task yet, or somebody told it to end.
     NotNeeded,
+    /// It cannot be told.
+    Unknown,
 }
 
 /// Works until the daemon ends. The scheduler goes on without it.
@@ -41,9 +43,11 @@ pub(crate) async fn keep(app: Arc<App>, mut end: watch::Receiver<bool>) {
                     "the scheduler of ad-hoc tasks cannot be looked after: {}",
                     error.message.en
                 );
-                Stand::NotNeeded
+                Stand::Unknown
             });
         match stand {
+            // In a container beside this one: its end is not told here.
+            Stand::AtWork(process) if process.space != identity::pid_space() => rest(&mut end, death::LOOK_AGAIN).await,
             Stand::AtWork(process) => {
                 tokio::select! {
                     () = ending(&mut end) => return,
@@ -70,16 +74,16 @@ pub(crate) async fn keep(app: Arc<App>, mut end: watch::Receiver<bool>) {
                         history.died(clock::mono());
                     }
                     Step::Wait(at) => {
-                        let delay = Duration::from_millis(at.since(now));
-                        tokio::select! {
-                            () = ending(&mut end) => return,
-                            () = tokio::time::sleep(delay) => {}
-                        }
+                        rest(&mut end, Duration::from_millis(at.since(now))).await;
                     }
                     Step::Leave => wanted = wait(&app, &mut end).await,
                 }
             }
             Stand::NotNeeded => wanted = wait(&app, &mut end).await,
+            Stand::Unknown => {
+                wanted = called;
+                rest(&mut end, death::LOOK_AGAIN).await;
+            }
         }
         if *end.borrow() {
             return;
@@ -92,6 +96,14 @@ async fn wait(app: &App, end: &mut watch::Receiver<bool>) -> bool {
     tokio::select! {
         () = ending(end) => false,
         () = app.desk.wanted.notified() => true,
+    }
+}
+
+/// For so long, or until the daemon ends.
+async fn rest(end: &mut watch::Receiver<bool>, time: Duration) {
+    tokio::select! {
+        () = ending(end) => {}
+        () = tokio::time::sleep(time) => {}
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use followed::{Followed, without_tasks};
 use gpuyard_core::{
-    model::{ConfigKey, Lang, Now, RunId, TaskId, UniId},
+    model::{ConfigKey, Lang, Now, ProcessIdentity, RunId, TaskId, UniId},
     queue::{Entry, Machine, Run, Task},
     wire::TaskRef,
 };
@@ -81,6 +81,8 @@ pub(crate) struct Newest {
     pub(crate) run_id: RunId,
     pub(crate) over: bool,
     pub(crate) standing: Standing,
+    /// Its very scheduler, where that lives.
+    pub(crate) scheduler: Option<ProcessIdentity>,
 }
 
 impl Book {
@@ -190,11 +192,15 @@ impl Book {
                 newest.insert(key, (run_id, run));
             }
         }
-        let each = newest.into_iter().map(|(key, (run_id, run))| Newest {
-            key,
-            run_id: run_id.clone(),
-            over: run.state.is_over(),
-            standing: Standing::of(run),
+        let each = newest.into_iter().map(|(key, (run_id, run))| {
+            let standing = Standing::of(run);
+            Newest {
+                key,
+                run_id: run_id.clone(),
+                over: run.state.is_over(),
+                standing,
+                scheduler: run.scheduler.clone().filter(|_| standing.alive),
+            }
         });
         each.collect()
     }

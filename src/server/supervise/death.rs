@@ -11,7 +11,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::{Interest, unix::AsyncFd};
 
 /// Where a process cannot be watched (no descriptors left, say), it is looked at so often.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Waits until this very process has ended. Returns at once where it has.
 pub(crate) async fn of_process(process: &ProcessIdentity) {

@@ -53,7 +53,7 @@ struct Found {
     key: ConfigKey,
     run_id: RunId,
     facts: Facts,
-    /// Its scheduler, where it can be watched from here.
+    /// Its scheduler, or whoever else has its place: as long as this process lives, the run is left to it.
     scheduler: Option<ProcessIdentity>,
 }
 
@@ -135,7 +135,7 @@ impl Supervisor {
             Ok(found) => found,
             Err(error) => {
                 tracing::error!("the runs cannot be looked at: {}", error.message.en);
-                return None;
+                return Some(clock::mono().plus_millis(death::LOOK_AGAIN.as_millis() as u64));
             }
         };
         let now = clock::mono();
@@ -147,8 +147,11 @@ impl Supervisor {
             scheduler,
         } in found
         {
-            if let Some(scheduler) = scheduler {
-                self.watch_process(key, scheduler);
+            match scheduler {
+                Some(scheduler) if scheduler.space == identity::pid_space() => self.watch_process(key, scheduler),
+                // In a container beside this one: its end is not told here.
+                Some(_) => sooner(&mut due, now.plus_millis(death::LOOK_AGAIN.as_millis() as u64)),
+                None => {}
             }
             if facts.over {
                 self.histories.remove(&run_id);
@@ -161,7 +164,7 @@ impl Supervisor {
             let history = self.histories.entry(run_id.clone()).or_default();
             match policy::next(facts, history, now) {
                 Step::Leave => {}
-                Step::Wait(at) => due = Some(due.map_or(at, |due| due.min(at))),
+                Step::Wait(at) => sooner(&mut due, at),
                 Step::Recover => {
                     history.begun(now);
                     self.recover(key, run_id);
@@ -205,6 +208,10 @@ impl Supervisor {
     }
 }
 
+fn sooner(due: &mut Option<Mono>, at: Mono) {
+    *due = Some(due.map_or(at, |due| due.min(at)));
+}
+
 /// Looks at the newest run of each command file.
 fn find(app: &Arc<App>) -> Result<Vec<Found>, ApiError> {
     app.runs.refresh()?;
@@ -216,15 +223,15 @@ fn find(app: &Arc<App>) -> Result<Vec<Found>, ApiError> {
         } else {
             None
         };
+        // A process that is being killed gives its place up a moment before it is gone. Who called the run its own then, and
+        // watched nobody, would never hear of the end.
+        let scheduler = held.map(|held| held.process).or(newest.scheduler);
         let facts = Facts {
             over: newest.over,
             ours: newest.standing.ours,
-            alive: newest.standing.alive || held.is_some(),
+            alive: scheduler.is_some(),
             auto_resume,
         };
-        let scheduler = held
-            .map(|held| held.process)
-            .filter(|process| process.space == identity::pid_space());
         found.push(Found {
             key: newest.key,
             run_id: newest.run_id,

@@ -25,14 +25,19 @@ fn yard(says: &str) -> Yard {
 
 /// A run whose scheduler is dead.
 fn left(yard: &Yard, key: ConfigKey) -> RunId {
-    let run_id = RunId(format!("{key}-1"));
     let me = identity::identity(std::process::id() as i32).unwrap();
+    left_by(yard, key, ProcessIdentity { start_ticks: 1, ..me })
+}
+
+/// A run of this scheduler's.
+fn left_by(yard: &Yard, key: ConfigKey, scheduler: ProcessIdentity) -> RunId {
+    let run_id = RunId(format!("{key}-1"));
     let beginning = Beginning {
         run_id: run_id.clone(),
         task_seed: "t".into(),
         node: identity::node(),
         owner: identity::owner(),
-        scheduler: ProcessIdentity { start_ticks: 1, ..me },
+        scheduler,
         config: key,
         config_file: "/r/command/command_gpu.txt".into(),
         retry: RetryConfig::default(),
@@ -103,6 +108,27 @@ async fn a_failed_recovery_is_heard_to_its_end_before_the_next() {
     }
     assert!(supervisor.watched.is_empty() && supervisor.recovering.is_empty());
     assert_eq!(started(&yard).len(), 1);
+}
+
+/// A killed process closes its files, and its place is free, before it counts as dead.
+#[tokio::test]
+async fn the_end_of_a_scheduler_that_has_given_up_its_place_is_waited_for() {
+    let mut yard = yard(r#"{"run_id":"multi_0-1","pid":7}"#);
+    let mut dying = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    left_by(&yard, key(0), identity::identity(dying.id() as i32).unwrap());
+    let mut supervisor = Supervisor::new(Arc::clone(&yard.app), yard.heard.take().unwrap(), Arc::default());
+    assert_eq!(supervisor.look().await, None);
+    assert!(supervisor.recovering.is_empty(), "nobody takes it over while it lives");
+    dying.kill().unwrap();
+    dying.wait().unwrap();
+    let news = tokio::time::timeout(LONG, supervisor.news.recv())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(matches!(news, News::Died(..)));
+    supervisor.hear(news);
+    supervisor.look().await;
+    until(|| !started(&yard).is_empty()).await;
 }
 
 #[tokio::test]
