@@ -19,13 +19,39 @@ pub(crate) struct Stat {
     pub(crate) session: i32,
     /// Controlling terminal, 0 for none.
     pub(crate) terminal: i32,
+    /// Those that have not ended, the first one's zombie included.
+    pub(crate) threads: u32,
     pub(crate) start_ticks: u64,
 }
 
 impl Stat {
-    /// A zombie, or on the way to be none.
+    /// A zombie, or on the way to be none. A process whose first thread has ended (`pthread_exit` in `main`) looks like one,
+    /// and lives on in its other threads.
     pub(crate) fn is_dead(&self) -> bool {
+        self.has_lost_its_first_thread() && self.threads <= 1
+    }
+
+    fn has_lost_its_first_thread(&self) -> bool {
         matches!(self.state, b'Z' | b'X' | b'x')
+    }
+
+    /// The name below `/proc` under which the process can be looked into: files and memory of a thread that has ended are not
+    /// shown any more.
+    fn thread(&self) -> io::Result<i32> {
+        if !self.has_lost_its_first_thread() {
+            return Ok(self.pid);
+        }
+        for entry in read(fs::read_dir(format!("/proc/{}/task", self.pid)))?
+            .into_iter()
+            .flatten()
+        {
+            let Some(entry) = read(entry)? else { continue };
+            let thread = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            if let Some(thread) = thread.filter(|thread| *thread != self.pid) {
+                return Ok(thread);
+            }
+        }
+        Ok(self.pid)
     }
 }
 
@@ -54,7 +80,7 @@ fn parse_stat(line: &[u8]) -> Option<Stat> {
     let close = line.iter().rposition(|&b| b == b')')?;
     let pid = std::str::from_utf8(&line[..open]).ok()?.trim().parse().ok()?;
     let rest = std::str::from_utf8(line.get(close + 1..)?).ok()?;
-    // Fields 3 (state), 4 (parent), 6 (session), 7 (terminal), 22 (start).
+    // Fields 3 (state), 4 (parent), 6 (session), 7 (terminal), 20 (threads), 22 (start).
     let mut fields = rest.split_ascii_whitespace();
     Some(Stat {
         pid,
@@ -62,7 +88,8 @@ fn parse_stat(line: &[u8]) -> Option<Stat> {
         parent: fields.next()?.parse().ok()?,
         session: fields.nth(1)?.parse().ok()?,
         terminal: fields.next()?.parse().ok()?,
-        start_ticks: fields.nth(14)?.parse().ok()?,
+        threads: fields.nth(12)?.parse().ok()?,
+        start_ticks: fields.nth(1)?.parse().ok()?,
     })
 }
 
@@ -94,8 +121,8 @@ pub(crate) enum Key {
 }
 
 /// Reads a process's key out of its environment.
-pub(crate) fn key(pid: i32) -> io::Result<Key> {
-    let environ = match fs::read(format!("/proc/{pid}/environ")) {
+pub(crate) fn key(process: &Stat) -> io::Result<Key> {
+    let environ = match fs::read(format!("/proc/{}/environ", process.thread()?)) {
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Ok(Key::Hidden),
         done => read(done)?.unwrap_or_default(),
     };
@@ -118,7 +145,8 @@ pub(crate) fn cgroup_of(text: &str) -> Option<String> {
 
 /// Whether the process has inherited a descriptor of this file for writing. Who only looks at it has it open for
 /// reading, and who locks it keeps it from its children.
-pub(crate) fn inherited(pid: i32, path: &Path) -> io::Result<bool> {
+pub(crate) fn inherited(process: &Stat, path: &Path) -> io::Result<bool> {
+    let pid = process.thread()?;
     let Some(entries) = read(fs::read_dir(format!("/proc/{pid}/fd")))? else {
         return Ok(false);
     };
@@ -158,6 +186,7 @@ mod unit {
                 parent: 12,
                 session: 76,
                 terminal: 34816,
+                threads: 1,
                 start_ticks: 9876
             }
         );

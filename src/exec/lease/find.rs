@@ -50,7 +50,7 @@ fn pass(traces: &[Trace<'_>]) -> io::Result<Vec<Vec<Stat>>> {
     let parents: HashMap<i32, i32> = processes.iter().map(|s| (s.pid, s.parent)).collect();
     let mut owner: HashMap<i32, usize> = HashMap::new();
     for stat in processes.iter().filter(|s| !s.is_dead() && s.pid != own_pid) {
-        let key = proc::key(stat.pid)?;
+        let key = proc::key(stat)?;
         let inside = proc::cgroup(stat.pid)?;
         for (index, (trace, name)) in traces.iter().zip(&names).enumerate() {
             if belongs(stat, &key, inside.as_deref(), trace, name)? {
@@ -85,8 +85,8 @@ fn belongs(stat: &Stat, key: &Key, inside: Option<&str>, trace: &Trace<'_>, name
     let is_root = trace.roots.contains(&stat.pid);
     match key {
         Key::Is(id) if id == trace.uni_id => Ok(true),
-        Key::Is(_) => proc::inherited(stat.pid, trace.lease),
-        Key::Absent => Ok(is_root || proc::inherited(stat.pid, trace.lease)?),
+        Key::Is(_) => proc::inherited(stat, trace.lease),
+        Key::Absent => Ok(is_root || proc::inherited(stat, trace.lease)?),
         Key::Hidden => Ok(is_root || may_be_hidden(stat, inside, trace)),
     }
 }

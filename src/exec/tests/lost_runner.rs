@@ -6,7 +6,7 @@ use gpuyard_exec::{
 };
 use rustix::process::Signal;
 
-use crate::yard::{Yard, alive, code, kill, python, wait_for, wait_until};
+use crate::yard::{WITHOUT_FIRST_THREAD, Yard, alive, code, kill, python, wait_for, wait_until};
 
 /// Runs until the file `go` is there, and has said so in `ready`.
 const WAITS: &str = "echo once >> starts; echo $$ > ready; until [[ -e go ]]; do read -t 0.02 < <(:) || :; done";
@@ -110,6 +110,25 @@ time.sleep(600)";
     assert_eq!((code(&record), record.left_over), (11, 1));
     assert!(!alive(grandchild));
     assert_eq!(yard.lines("starts"), 1);
+}
+
+/// Fault C3 (P4).
+#[test]
+fn a_command_whose_first_thread_has_ended_keeps_its_gpu() {
+    let Some(python) = python() else { return };
+    let mut yard = Yard::new();
+    let id = yard.start(&[&format!("exec {python} -c \"{WITHOUT_FIRST_THREAD}\"")]);
+    let pid = yard.pid_in("ready");
+    kill_runner(&yard, &id);
+    wait_until("its lease is known as a living process's", || {
+        let leases = yard.host.leases().unwrap();
+        assert!(leases.len() == 1 && leases[0].is_live(), "{leases:?}");
+        matches!(&leases[0].life, LeaseLife::Orphaned { pids } if *pids == [pid])
+    });
+    runner_lost(&mut yard, &id);
+    assert!(yard.host.clear_fallen().unwrap().is_empty());
+    go(&yard);
+    assert_eq!(code(&yard.ended(&id)), 11);
 }
 
 #[test]

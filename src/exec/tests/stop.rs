@@ -3,7 +3,7 @@ use gpuyard_core::model::{Outcome, Seconds};
 use gpuyard_exec::executor::Executor;
 use rustix::process::Signal;
 
-use crate::yard::{Yard, alive, code, kill, python, state, wait_until, zombies_of};
+use crate::yard::{WITHOUT_FIRST_THREAD, Yard, alive, code, kill, python, state, wait_until, zombies_of};
 
 /// Launches, waits until `ready` is there, stops, and returns the record.
 fn stop(yard: &mut Yard, command: &str, grace: f64, ready: &str) -> gpuyard_core::model::ExitRecord {
@@ -181,6 +181,19 @@ fn a_leftover_that_ignores_term_is_killed() {
     assert_eq!(code(&record), 0);
     assert!(record.left_over >= 1);
     assert!(!alive(yard.pid_in("pid")));
+}
+
+/// Fault T1 (P4).
+#[test]
+fn a_leftover_whose_first_thread_has_ended_is_ended_too() {
+    let Some(python) = python() else { return };
+    let mut yard = Yard::new();
+    let (_, record) = yard.run(&[&format!(
+        "setsid {python} -c \"{WITHOUT_FIRST_THREAD}\" & until [[ -s ready ]]; do read -t 0.02 < <(:); done; true"
+    )]);
+    assert_eq!((code(&record), record.left_over), (0, 1));
+    let pid = yard.pid_in("ready");
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
 }
 
 #[test]

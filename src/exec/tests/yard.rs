@@ -303,6 +303,18 @@ pub(crate) fn python() -> Option<&'static str> {
     there.then_some("/usr/bin/python3")
 }
 
+/// Python for: no file is kept open, the first thread ends, and another one goes on until `go` is there. It writes its pid to
+/// `ready`.
+pub(crate) const WITHOUT_FIRST_THREAD: &str = "import ctypes, os, threading, time
+def work():
+    while open('/proc/self/stat').read().rsplit(')', 1)[1].split()[0] != 'Z': time.sleep(0.01)
+    open('ready', 'w').write(str(os.getpid()) + '\\n')
+    while not os.path.exists('go'): time.sleep(0.01)
+    os._exit(11)
+os.closerange(3, 4096)
+threading.Thread(target=work).start()
+ctypes.CDLL(None).syscall({'x86_64': 60}.get(os.uname().machine, 93), 0)";
+
 impl Drop for Yard {
     /// Some tests leave a fallen lease behind, and its cgroup with it.
     fn drop(&mut self) {
