@@ -1,7 +1,7 @@
 //! Ways to end a scheduler or a task, and what is there afterwards.
 use std::fs;
 
-use nix::sys::signal::{SIGCONT, SIGINT, SIGTERM};
+use nix::sys::signal::{SIGCONT, SIGINT, SIGKILL, SIGTERM};
 use serde_json::{Value, json};
 
 use crate::yard::{SINGLE, Yard, alive, children, kill, skip, task, wait_for, wait_until};
@@ -246,6 +246,34 @@ fn slow_to_leave() -> Option<Yard> {
 fn leaves(yard: &Yard, scheduler: i32) {
     yard.wait_run(SINGLE, "its run is over", |run| run["state"] == "completed");
     assert!(alive(scheduler), "it is not gone yet");
+}
+
+/// While tasks are being ended, or finish by themselves, there is no next run yet, and whoever wants one is told why.
+#[test]
+fn a_start_is_refused_with_the_reason_while_a_run_ends() {
+    let yard = Yard::new("1x24GiB");
+    yard.rules(&[("stop_grace", "600")]);
+    yard.commands(SINGLE, &[task(1, "stubborn a")]);
+    let daemon = yard.serve();
+    let scheduler = daemon.begin(SINGLE);
+    yard.started("a");
+    for (how, state, en, zh) in [
+        (&["--drain"][..], "draining", "running tasks finish", "运行中的任务结束"),
+        (&[], "stopping", "is ending its tasks", "正在结束其任务"),
+    ] {
+        assert!(yard.ask(&[&["stop", "single", "0"], how].concat()).status.success());
+        yard.wait_run(SINGLE, "it has heard of it", |run| run["state"] == state);
+        let answer = daemon.post("/api/scheduler/single/start?config_index=0", &json!({}));
+        assert_eq!((answer.status, &answer.body["code"]), (409, &json!("already_running")));
+        let says = answer.body["message"].as_str().unwrap();
+        assert!(says.contains(en) && says.contains(&scheduler.to_string()), "{says}");
+        for (lang, words) in [("en", en), ("zh", zh)] {
+            let refused = yard.ask(&["--lang", lang, "start", "single", "0"]);
+            let says = String::from_utf8(refused.stderr).unwrap();
+            assert!(!refused.status.success() && says.contains(words), "{says}");
+        }
+    }
+    kill(yard.marks_of("start", "a")[0].pid, SIGKILL);
 }
 
 /// Whoever sees a run end may want the next one at once: that its scheduler still writes is no reason to be refused.

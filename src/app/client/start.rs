@@ -2,13 +2,17 @@
 use std::{ffi::OsStr, io::Write, time::Duration};
 
 use gpuyard_core::{
-    model::{Charge, ConfigKey, Settings},
-    wire::{Announcement, StartAnswer, StartRequest},
+    model::{Charge, ConfigKey, Lang, ProcessIdentity, Settings},
+    queue::RunState,
+    wire::{Announcement, StartAnswer, StartRequest, already_running},
 };
 use gpuyard_exec::{place::Place, spawn};
 use gpuyard_store::{Root, StoreError, adhoc::Tasks, file, rules};
 
-use super::{Context, Daemon, account};
+use super::{
+    Context, Daemon, account,
+    state::{self, Wanted},
+};
 use crate::{
     cli::StartArgs,
     failure::{Exit, Failure},
@@ -40,14 +44,11 @@ pub(crate) fn start(context: &Context, args: &StartArgs, out: &mut dyn Write) ->
     let host = wiring::host_folder()?;
     let holder = Place::holder(&host, root.path(), &charge.to_string()).map_err(Failure::failed)?;
     if let Some(holder) = holder.filter(|holder| !holder.leaving) {
-        let pid = holder.process.pid;
+        let process = holder.process;
+        let state = state_of(&root, charge, &process, lang)?;
         return Err(Failure::new(
             Exit::Held,
-            say!(
-                lang,
-                "{name} is running already (pid {pid})",
-                "{name} 已在运行（pid {pid}）"
-            ),
+            already_running(&name, process.pid, state, lang),
         ));
     }
     let answer = match (charge, Daemon::find(context, &root, &host)?) {
@@ -55,6 +56,18 @@ pub(crate) fn start(context: &Context, args: &StartArgs, out: &mut dyn Write) ->
         _ => start_here(context, &root, charge, args.resume)?,
     };
     show(context, &name, args, answer, out)
+}
+
+/// Where the run of a living scheduler stands, as far as it has written that.
+fn state_of(root: &Root, charge: Charge, process: &ProcessIdentity, lang: Lang) -> Result<Option<RunState>, Failure> {
+    let Charge::File(key) = charge else { return Ok(None) };
+    let wanted = Wanted {
+        key: Some(key),
+        all: false,
+    };
+    let mut found = state::read(root, wanted, lang)?;
+    found.runs.retain(|view| view.run.scheduler.as_ref() == Some(process));
+    Ok(found.runs.pop().map(|view| view.run.state))
 }
 
 fn show(

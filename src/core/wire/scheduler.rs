@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{model::RunId, queue::Run, wire::StopKind};
+use crate::{
+    model::{Lang, RunId},
+    queue::{Run, RunState},
+    wire::StopKind,
+};
 
 /// Body of `POST /api/scheduler/{mode}/start`; no body asks for a fresh run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -29,6 +33,25 @@ pub struct StartAnswer {
     pub config_file: String,
     /// The run that it works on.
     pub run_id: RunId,
+}
+
+/// Why a scheduler cannot be started where one lives: that of `name` (`single 0`), a process, and where its run stands as far
+/// as that is known.
+pub fn already_running(name: &str, pid: i32, state: Option<RunState>, lang: Lang) -> String {
+    match (state, lang) {
+        (Some(RunState::Stopping), Lang::En) => {
+            format!("{name} is ending its tasks (pid {pid}); it can be started once it has stopped")
+        }
+        (Some(RunState::Stopping), Lang::Zh) => format!("{name} 正在结束其任务（pid {pid}），停止后才能启动"),
+        (Some(RunState::Draining), Lang::En) => {
+            format!("{name} lets its running tasks finish (pid {pid}); it can be started once they have")
+        }
+        (Some(RunState::Draining), Lang::Zh) => {
+            format!("{name} 正在等待运行中的任务结束（pid {pid}），全部结束后才能启动")
+        }
+        (_, Lang::En) => format!("{name} is running already (pid {pid})"),
+        (_, Lang::Zh) => format!("{name} 已在运行（pid {pid}）"),
+    }
 }
 
 /// The first line on the stdout of `gpuyard schedule --announce`: where the run stands, or why there is none.

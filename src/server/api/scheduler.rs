@@ -12,7 +12,7 @@ use gpuyard_core::{
     queue::Run,
     wire::{
         ControlRequest, ControlResponse, RunDeleted, RunningSchedulers, Runs, SchedulerState, SchedulerStates,
-        StartAnswer, StartRequest, StopAnswer, StopRequest, TaskAnswer, TaskRequest,
+        StartAnswer, StartRequest, StopAnswer, StopRequest, TaskAnswer, TaskRequest, already_running,
     },
 };
 use gpuyard_exec::{control, identity, kill::ends_within, place::Holder};
@@ -26,7 +26,7 @@ use crate::{
     extract::{Ask, Body, Config},
     held, limits,
     reorder::reorder,
-    runs,
+    runs::{self, Newest},
     supervise::{How, Launched, News, NotUp, launch},
 };
 
@@ -60,7 +60,7 @@ async fn start(
 ) -> Result<Json<StartAnswer>, ApiError> {
     let begin = move |app: &Arc<App>| {
         if let Some(holder) = app.holder(key)?.filter(|holder| !holder.leaving) {
-            return Err(runs_already(key, &holder));
+            return Err(runs_already(app, key, &holder)?);
         }
         if !app.command_path(key).exists() {
             return Err(no_such_file(key));
@@ -90,13 +90,15 @@ async fn start(
     app.blocking(begin).await
 }
 
-fn runs_already(ConfigKey { mode, index }: ConfigKey, holder: &Holder) -> ApiError {
-    let pid = holder.process.pid;
-    ApiError::conflict(
-        "already_running",
-        format!("{mode} {index} is running already (pid {pid})"),
-        format!("{mode} {index} 已在运行（pid {pid}）"),
-    )
+fn runs_already(app: &App, key: ConfigKey, holder: &Holder) -> Result<ApiError, ApiError> {
+    let Holder { process, .. } = holder;
+    app.runs.refresh()?;
+    // Of an older run whose place another scheduler has taken this says nothing.
+    let its = |newest: &Newest| newest.scheduler.as_ref() == Some(process);
+    let state = app.runs.newest_at(key).filter(its).map(|newest| newest.state);
+    let name = Charge::from(key).words().join(" ");
+    let [en, zh] = [Lang::En, Lang::Zh].map(|lang| already_running(&name, process.pid, state, lang));
+    Ok(ApiError::conflict("already_running", en, zh))
 }
 
 fn no_such_file(ConfigKey { mode, index }: ConfigKey) -> ApiError {

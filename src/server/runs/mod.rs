@@ -13,7 +13,7 @@ use std::{
 use followed::{Followed, without_tasks};
 use gpuyard_core::{
     model::{ConfigKey, Lang, Now, ProcessIdentity, RunId, TaskId, UniId},
-    queue::{Entry, Machine, Run, Task},
+    queue::{Entry, Machine, Run, RunState, Task},
     wire::TaskRef,
 };
 use gpuyard_exec::clock;
@@ -79,7 +79,8 @@ pub(crate) struct Head {
 pub(crate) struct Newest {
     pub(crate) key: ConfigKey,
     pub(crate) run_id: RunId,
-    pub(crate) over: bool,
+    /// As its scheduler said last.
+    pub(crate) state: RunState,
     pub(crate) standing: Standing,
     /// Its very scheduler, where that lives.
     pub(crate) scheduler: Option<ProcessIdentity>,
@@ -197,7 +198,7 @@ impl Book {
             Newest {
                 key,
                 run_id: run_id.clone(),
-                over: run.state.is_over(),
+                state: run.state,
                 standing,
                 scheduler: run.scheduler.clone().filter(|_| standing.alive),
             }
@@ -207,10 +208,12 @@ impl Book {
 
     /// The newest run of a command file.
     pub(crate) fn newest_of(&self, key: ConfigKey) -> Option<RunId> {
-        self.newest()
-            .into_iter()
-            .find(|newest| newest.key == key)
-            .map(|newest| newest.run_id)
+        self.newest_at(key).map(|newest| newest.run_id)
+    }
+
+    /// The same, and how it stands.
+    pub(crate) fn newest_at(&self, key: ConfigKey) -> Option<Newest> {
+        self.newest().into_iter().find(|newest| newest.key == key)
     }
 
     /// The command file of a run.

@@ -227,7 +227,7 @@ fn find(app: &Arc<App>) -> Result<Vec<Found>, ApiError> {
         // watched nobody, would never hear of the end.
         let scheduler = held.map(|held| held.process).or(newest.scheduler);
         let facts = Facts {
-            over: newest.over,
+            over: newest.state.is_over(),
             ours: newest.standing.ours,
             alive: scheduler.is_some(),
             auto_resume,
