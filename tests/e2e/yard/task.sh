@@ -68,6 +68,8 @@ case $verb in
     number=0
     tick() { echo "$name tick $((number++))"; }
     mark start
+    # Once at least, however soon the story says `go`.
+    tick
     gate tick 0.05
     leave
     ;;
