@@ -36,7 +36,11 @@ struct Mined {
 impl Mined {
     fn new(point: &str, kind: &str) -> Mined {
         let yard = Yard::new("1x24GiB");
-        yard.rules(&[("retry_config.max_retries", "100")]);
+        // What fails until it is mended fails as often as that takes.
+        yard.rules(&[
+            ("retry_config.max_retries", "1000"),
+            ("retry_config.max_retry_before_backoff", "1000"),
+        ]);
         let blocks = TASKS.iter().zip([1, 1, 2, 2]);
         let blocks: Vec<_> = blocks
             .map(|(name, queue)| task(queue, &format!("run {name} 0.02")))
