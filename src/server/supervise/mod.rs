@@ -148,8 +148,7 @@ impl Supervisor {
         } in found
         {
             match scheduler {
-                Some(scheduler) if scheduler.space == identity::pid_space() => self.watch_process(key, scheduler),
-                // In a container beside this one: its end is not told here.
+                Some(scheduler) if can_be_watched(&scheduler) => self.watch_process(key, scheduler),
                 Some(_) => sooner(&mut due, now.plus_millis(death::LOOK_AGAIN.as_millis() as u64)),
                 None => {}
             }
@@ -206,6 +205,12 @@ impl Supervisor {
             let _ = news.send(News::Died(key, process));
         });
     }
+}
+
+/// Not where nothing tells here that a place is given up: of one in a container beside this one, and of this daemon itself,
+/// which takes it for as long as it deletes something.
+fn can_be_watched(process: &ProcessIdentity) -> bool {
+    process.space == identity::pid_space() && process.pid.cast_unsigned() != std::process::id()
 }
 
 fn sooner(due: &mut Option<Mono>, at: Mono) {

@@ -131,6 +131,20 @@ async fn the_end_of_a_scheduler_that_has_given_up_its_place_is_waited_for() {
     until(|| !started(&yard).is_empty()).await;
 }
 
+/// It deletes runs and command files with their places in its hands.
+#[tokio::test]
+async fn the_daemon_does_not_wait_for_its_own_end() {
+    let mut yard = yard(r#"{"run_id":"multi_0-1","pid":7}"#);
+    left(&yard, key(0));
+    let mut supervisor = Supervisor::new(Arc::clone(&yard.app), yard.heard.take().unwrap(), Arc::default());
+    let place = gpuyard_exec::place::Place::take(&yard.app.host, yard.app.root.path(), "multi_0").unwrap();
+    assert!(supervisor.look().await.is_some(), "it looks again by itself");
+    assert!(supervisor.watched.is_empty() && supervisor.recovering.is_empty());
+    drop(place);
+    supervisor.look().await;
+    until(|| !started(&yard).is_empty()).await;
+}
+
 #[tokio::test]
 async fn a_run_that_comes_later_is_found_by_word_of_the_folder() {
     let mut yard = yard(r#"{"run_id":"multi_0-1","pid":7}"#);
