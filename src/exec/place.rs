@@ -12,7 +12,7 @@ use gpuyard_core::model::ProcessIdentity;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{ExecError, clock, host::HostFolder, identity, kill, sys};
+use crate::{ExecError, clock, host::HostFolder, identity, sys};
 
 /// Who has a place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,13 +21,16 @@ pub struct Holder {
     pub process: ProcessIdentity,
     /// Since when.
     pub since: Timestamp,
-    /// It has come to its end, but for what it still writes: see [`Place::leave`].
+    /// It gives the place up in a moment: see [`Place::leave`] and [`Place::take_briefly`].
     #[serde(default)]
     pub leaving: bool,
 }
 
 /// How long a holder that is leaving is waited for. It syncs a file or two, which takes a busy disk seconds.
 const FAREWELL: Duration = Duration::from_secs(20);
+
+/// Between two looks at whether it has.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Why a place could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +61,16 @@ impl Place {
     /// Takes the place `name` (`daemon`, `single_0`, …) of a root folder for this process. One who is leaving it is waited
     /// for.
     pub fn take(host: &HostFolder, root: &Path, name: &str) -> Result<Place, PlaceError> {
+        Place::acquire(host, root, name, false)
+    }
+
+    /// The same, to keep others out for a moment. Whoever wants the place meanwhile waits, instead of being told that it is
+    /// taken.
+    pub fn take_briefly(host: &HostFolder, root: &Path, name: &str) -> Result<Place, PlaceError> {
+        Place::acquire(host, root, name, true)
+    }
+
+    fn acquire(host: &HostFolder, root: &Path, name: &str, leaving: bool) -> Result<Place, PlaceError> {
         let path = host.place_path(root, name)?;
         let io = |verb| ExecError::io(verb, "place", &path);
         loop {
@@ -73,13 +86,7 @@ impl Place {
                 .map_err(io("open"))?;
             if !sys::try_lock(&file, 0).map_err(io("lock"))? {
                 match read_holder(&path)? {
-                    Some(Holder { process, leaving, .. })
-                        if leaving
-                            && process.space == identity::pid_space()
-                            && kill::ends_within(&process, Some(FAREWELL)).unwrap_or(false) =>
-                    {
-                        continue;
-                    }
+                    Some(Holder { leaving: true, .. }) if is_given_up(&file).map_err(io("wait for"))? => continue,
                     Some(Holder { process, since, .. }) => {
                         return Err(PlaceError::Held {
                             name: name.to_owned(),
@@ -101,7 +108,7 @@ impl Place {
             let holder = Holder {
                 process,
                 since: clock::now().wall,
-                leaving: false,
+                leaving,
             };
             let text = serde_json::to_vec(&holder).unwrap_or_default();
             // Shorter text over longer would leave a tail; empty is read as "not written yet".
@@ -128,6 +135,19 @@ impl Place {
     pub fn holder(host: &HostFolder, root: &Path, name: &str) -> Result<Option<Holder>, ExecError> {
         read_holder(&host.place_path(root, name)?)
     }
+}
+
+/// Waits for a holder that is leaving, and says whether it has gone.
+#[expect(clippy::disallowed_methods, reason = "no lock can be waited for with a deadline")]
+fn is_given_up(file: &File) -> io::Result<bool> {
+    let deadline = clock::mono().plus_millis(FAREWELL.as_millis() as u64);
+    while sys::is_locked(file, 0)? {
+        if clock::mono() >= deadline {
+            return Ok(false);
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+    Ok(true)
 }
 
 #[expect(

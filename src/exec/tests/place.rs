@@ -86,6 +86,34 @@ fn many_at_once_get_one_place() {
 }
 
 #[test]
+fn who_has_a_place_briefly_is_waited_for() {
+    let yard = Yard::new();
+    let (host, root) = (&yard.host, yard.dir.path());
+    let brief = Place::take_briefly(host, root, "single_0").unwrap();
+    assert!(Place::holder(host, root, "single_0").unwrap().unwrap().leaving);
+    let place = std::thread::scope(|scope| {
+        let wish = scope.spawn(|| Place::take(host, root, "single_0"));
+        wait_until("it waits, or is refused", || {
+            wish.is_finished() || opened(&yard, "single_0") == 2
+        });
+        drop(brief);
+        wish.join().unwrap().unwrap()
+    });
+    assert!(!Place::holder(host, root, "single_0").unwrap().unwrap().leaving);
+    drop(place);
+}
+
+/// How often this process has the place's file open.
+fn opened(yard: &Yard, name: &str) -> usize {
+    let name = format!("-{name}.place");
+    let files = std::fs::read_dir("/proc/self/fd").unwrap();
+    let paths = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+    paths
+        .filter(|path| path.starts_with(yard.host.user_folder()) && path.to_string_lossy().ends_with(&name))
+        .count()
+}
+
+#[test]
 fn what_a_dead_holder_wrote_is_not_believed() {
     let yard = Yard::new();
     drop(Place::take(&yard.host, yard.dir.path(), "daemon").unwrap());

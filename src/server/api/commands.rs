@@ -456,7 +456,7 @@ async fn delete(
         }
         let path = app.command_path(key);
         // Held while it goes, so that no scheduler starts on it meanwhile.
-        let _place = match Place::take(&app.host, app.root.path(), &key.to_string()) {
+        let _place = match Place::take_briefly(&app.host, app.root.path(), &key.to_string()) {
             Ok(place) => place,
             Err(PlaceError::Held { holder, .. }) => return Err(runs(key, holder.pid)),
             Err(PlaceError::Failed(error)) => return Err(error.into()),

@@ -140,7 +140,7 @@ impl Book {
 }
 
 fn take_place(app: &App, key: ConfigKey) -> Result<Place, ApiError> {
-    match Place::take(&app.host, app.root.path(), &key.to_string()) {
+    match Place::take_briefly(&app.host, app.root.path(), &key.to_string()) {
         Ok(place) => Ok(place),
         Err(PlaceError::Held { .. }) => Err(still_running()),
         Err(PlaceError::Failed(error)) => Err(error.into()),
