@@ -205,10 +205,14 @@ impl World {
             self.sheets[number].begun = true;
             self.save(number, true);
         }
+        // The next ones have seen nobody die yet, and put nothing off.
+        for mut daemon in self.daemons.iter_mut().filter_map(Option::take) {
+            daemon.program.kill();
+        }
         self.tend();
     }
 
-    /// Daemons serve, and every command file that is not done has a scheduler.
+    /// Daemons serve, and every command file that is not done has a scheduler. What a death cut off is theirs to take up.
     pub(super) fn tend(&mut self) {
         for (yard, daemon) in self.yards.iter().zip(&mut self.daemons) {
             if !daemon.as_mut().is_some_and(|daemon| daemon.program.runs()) {
@@ -216,7 +220,7 @@ impl World {
             }
         }
         for number in 0..self.sheets.len() {
-            if self.left(number) > 0 {
+            if self.left(number) > 0 && !self.is_cut_off(number) {
                 self.start(number);
             }
         }
@@ -233,6 +237,13 @@ impl World {
         };
         let expected = matches!(answer.status, 200 | 409) || answer.body["message"].is_string();
         assert!(expected, "a start that failed without a word: {answer:?}");
+    }
+
+    /// Whether its scheduler died in the middle of its work.
+    fn is_cut_off(&self, number: usize) -> bool {
+        let sheet = &self.sheets[number];
+        let run = self.yards[sheet.side].try_run(sheet.config);
+        run.is_some_and(|run| run["state"] == "interrupted" && run["finished_at"].is_null())
     }
 
     /// Whether there is a run to go on with.
