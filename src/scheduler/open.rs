@@ -97,6 +97,12 @@ pub(crate) fn open(options: Options) -> Result<Opened, Refusal> {
     let mut executor = LocalExecutor::new(host.clone(), exe).map_err(anyhow::Error::from)?;
     let me = identity::identity(nix::unistd::getpid().as_raw())
         .ok_or_else(|| Refusal::Unusable("/proc does not show this process".into()))?;
+    // Before anything of the run can be seen: whoever sees it may call at once, and is answered when all is in place.
+    let socket = host
+        .socket_path(root.path(), &charge.to_string())
+        .map_err(anyhow::Error::from)?;
+    let calls = control::listen(&socket)
+        .map_err(|error| Refusal::Unusable(format!("the control socket cannot be made: {error}")))?;
     let begun = match (charge, &files.command) {
         (Charge::File(config), Some((path, loaded))) => {
             begin_file(&root, config, start, me, &files.rules, path, loaded)?.map(|journal| (journal, None))
@@ -111,11 +117,6 @@ pub(crate) fn open(options: Options) -> Result<Opened, Refusal> {
     journal.save().map_err(unusable)?;
     host.clear_fallen().map_err(anyhow::Error::from)?;
 
-    let socket = host
-        .socket_path(root.path(), &charge.to_string())
-        .map_err(anyhow::Error::from)?;
-    let calls = control::listen(&socket)
-        .map_err(|error| Refusal::Unusable(format!("the control socket cannot be made: {error}")))?;
     let conda_sh = conda::script(files.rules.conda_base.as_deref(), conda_exe.as_deref(), home.as_deref());
     let findings = files
         .command
