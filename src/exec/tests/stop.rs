@@ -23,7 +23,7 @@ fn a_task_may_tidy_up_and_is_stopped_even_if_it_exits_0() {
     let mut yard = Yard::new();
     stop(
         &mut yard,
-        "trap 'touch tidied; exit 0' TERM; touch ready; while :; do read -t 1 < <(:) ; done",
+        "trap 'touch tidied; exit 0' TERM; touch ready; while :; do sleep 0.02; done",
         60.0,
         "ready",
     );
