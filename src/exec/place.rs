@@ -29,7 +29,7 @@ pub struct Holder {
 /// How long a holder that is leaving is waited for. It syncs a file or two, which takes a busy disk seconds.
 const FAREWELL: Duration = Duration::from_secs(20);
 
-/// Between two looks at whether it has.
+/// Between two looks at whether it has left.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Why a place could not be taken.
@@ -73,6 +73,7 @@ impl Place {
     fn acquire(host: &HostFolder, root: &Path, name: &str, leaving: bool) -> Result<Place, PlaceError> {
         let path = host.place_path(root, name)?;
         let io = |verb| ExecError::io(verb, "place", &path);
+        let patience = clock::mono().plus_millis(FAREWELL.as_millis() as u64);
         loop {
             // Rust opens with O_CLOEXEC: a child that lives on does not keep the lock.
             let file = OpenOptions::new()
@@ -86,7 +87,7 @@ impl Place {
                 .map_err(io("open"))?;
             if !sys::try_lock(&file, 0).map_err(io("lock"))? {
                 match read_holder(&path)? {
-                    Some(Holder { leaving: true, .. }) if is_given_up(&file).map_err(io("wait for"))? => continue,
+                    Some(Holder { leaving: true, .. }) if clock::mono() < patience => rest(),
                     Some(Holder { process, since, .. }) => {
                         return Err(PlaceError::Held {
                             name: name.to_owned(),
@@ -95,8 +96,9 @@ impl Place {
                         });
                     }
                     // It has just been given up.
-                    None => continue,
+                    None => {}
                 }
+                continue;
             }
             // Somebody may have removed the file between our opening and locking it.
             let ours = file.metadata().map_err(io("look at"))?;
@@ -137,17 +139,9 @@ impl Place {
     }
 }
 
-/// Waits for a holder that is leaving, and says whether it has gone.
 #[expect(clippy::disallowed_methods, reason = "no lock can be waited for with a deadline")]
-fn is_given_up(file: &File) -> io::Result<bool> {
-    let deadline = clock::mono().plus_millis(FAREWELL.as_millis() as u64);
-    while sys::is_locked(file, 0)? {
-        if clock::mono() >= deadline {
-            return Ok(false);
-        }
-        thread::sleep(LOOK_AGAIN);
-    }
-    Ok(true)
+fn rest() {
+    thread::sleep(LOOK_AGAIN);
 }
 
 #[expect(
