@@ -118,7 +118,7 @@ fn a_command_whose_first_thread_has_ended_keeps_its_gpu() {
     let Some(python) = python() else { return };
     let mut yard = Yard::new();
     let id = yard.start(&[&format!("exec {python} -c \"{WITHOUT_FIRST_THREAD}\"")]);
-    let pid = yard.pid_in("ready");
+    let pid = yard.without_first_thread();
     kill_runner(&yard, &id);
     wait_until("its lease is known as a living process's", || {
         let leases = yard.host.leases().unwrap();

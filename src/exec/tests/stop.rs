@@ -188,11 +188,13 @@ fn a_leftover_that_ignores_term_is_killed() {
 fn a_leftover_whose_first_thread_has_ended_is_ended_too() {
     let Some(python) = python() else { return };
     let mut yard = Yard::new();
-    let (_, record) = yard.run(&[&format!(
-        "setsid {python} -c \"{WITHOUT_FIRST_THREAD}\" & until [[ -s ready ]]; do read -t 0.02 < <(:); done; true"
+    let id = yard.start(&[&format!(
+        "mkfifo over; setsid {python} -c \"{WITHOUT_FIRST_THREAD}\" & read < over"
     )]);
+    let pid = yard.without_first_thread();
+    std::fs::write(yard.file("over"), "\n").unwrap();
+    let record = yard.ended(&id);
     assert_eq!((code(&record), record.left_over), (0, 1));
-    let pid = yard.pid_in("ready");
     assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
 }
 

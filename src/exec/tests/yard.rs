@@ -272,6 +272,13 @@ impl Yard {
         })
     }
 
+    /// The pid that [`WITHOUT_FIRST_THREAD`] has, once its first thread has ended.
+    pub(crate) fn without_first_thread(&self) -> i32 {
+        let pid = self.pid_in("ready");
+        wait_until("its first thread has ended", || state(pid) == Some('Z'));
+        pid
+    }
+
     pub(crate) fn lines(&self, name: &str) -> usize {
         fs::read_to_string(self.file(name)).unwrap_or_default().lines().count()
     }
@@ -303,16 +310,17 @@ pub(crate) fn python() -> Option<&'static str> {
     there.then_some("/usr/bin/python3")
 }
 
-/// Python for: no file is kept open, the first thread ends, and another one goes on until `go` is there. It writes its pid to
-/// `ready`.
-pub(crate) const WITHOUT_FIRST_THREAD: &str = "import ctypes, os, threading, time
-def work():
-    while open('/proc/self/stat').read().rsplit(')', 1)[1].split()[0] != 'Z': time.sleep(0.01)
-    open('ready', 'w').write(str(os.getpid()) + '\\n')
-    while not os.path.exists('go'): time.sleep(0.01)
-    os._exit(11)
+/// Python for: no file is kept open, the first thread ends, and another one goes on until something is written to `go`, or for
+/// five minutes. It writes its pid to `ready`; what is left of the first thread then is a zombie soon.
+pub(crate) const WITHOUT_FIRST_THREAD: &str = "import ctypes, os, signal, threading
+signal.alarm(300)
+os.mkfifo('go')
 os.closerange(3, 4096)
+def work():
+    open('go').read()
+    os._exit(11)
 threading.Thread(target=work).start()
+open('ready', 'w').write(str(os.getpid()) + '\\n')
 ctypes.CDLL(None).syscall({'x86_64': 60}.get(os.uname().machine, 93), 0)";
 
 impl Drop for Yard {
