@@ -198,38 +198,22 @@ impl Machine {
     }
 }
 
-/// Adds `step` to the one of five counters that a state belongs to; stopped tasks are in none but the total.
-fn count(state: TaskState, step: i32, [pending, running, completed, failed]: [&mut u32; 4]) {
-    let counter = match state {
-        TaskState::Pending | TaskState::Retrying => pending,
-        TaskState::Running => running,
-        TaskState::Completed | TaskState::Skipped => completed,
-        TaskState::Failed => failed,
-        TaskState::Stopped => return,
-    };
-    *counter = counter.saturating_add_signed(step);
+/// Adds `step` to the one of four counters that a state belongs to; stopped tasks are in none but the total.
+macro_rules! counting {
+    ($($whole:ty),*) => {$(
+        impl $whole {
+            fn count(&mut self, state: TaskState, step: i32) {
+                let counter = match state {
+                    TaskState::Pending | TaskState::Retrying => &mut self.pending_tasks,
+                    TaskState::Running => &mut self.running_tasks,
+                    TaskState::Completed | TaskState::Skipped => &mut self.completed_tasks,
+                    TaskState::Failed => &mut self.failed_tasks,
+                    TaskState::Stopped => return,
+                };
+                *counter = counter.saturating_add_signed(step);
+            }
+        }
+    )*};
 }
 
-impl Queue {
-    fn count(&mut self, state: TaskState, step: i32) {
-        let counters = [
-            &mut self.pending_tasks,
-            &mut self.running_tasks,
-            &mut self.completed_tasks,
-            &mut self.failed_tasks,
-        ];
-        count(state, step, counters);
-    }
-}
-
-impl Run {
-    fn count(&mut self, state: TaskState, step: i32) {
-        let counters = [
-            &mut self.pending_tasks,
-            &mut self.running_tasks,
-            &mut self.completed_tasks,
-            &mut self.failed_tasks,
-        ];
-        count(state, step, counters);
-    }
-}
+counting!(Queue, Run);
