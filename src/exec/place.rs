@@ -26,6 +26,13 @@ pub struct Holder {
     pub leaving: bool,
 }
 
+impl Holder {
+    /// Whether it keeps the place, as far as it knows.
+    pub fn stays(&self) -> bool {
+        !self.leaving
+    }
+}
+
 /// How long a holder that is leaving is waited for. It syncs a file or two, which takes a busy disk seconds.
 const FAREWELL: Duration = Duration::from_secs(20);
 

@@ -6,7 +6,10 @@ use gpuyard_core::{
     queue::RunState,
     wire::{Announcement, StartAnswer, StartRequest, already_running},
 };
-use gpuyard_exec::{place::Place, spawn};
+use gpuyard_exec::{
+    place::{Holder, Place},
+    spawn,
+};
 use gpuyard_store::{Root, StoreError, adhoc::Tasks, file, rules};
 
 use super::{
@@ -43,7 +46,7 @@ pub(crate) fn start(context: &Context, args: &StartArgs, out: &mut dyn Write) ->
     let root = context.root()?;
     let host = wiring::host_folder()?;
     let holder = Place::holder(&host, root.path(), &charge.to_string()).map_err(Failure::failed)?;
-    if let Some(holder) = holder.filter(|holder| !holder.leaving) {
+    if let Some(holder) = holder.filter(Holder::stays) {
         let process = holder.process;
         let state = state_of(&root, charge, &process, lang)?;
         return Err(Failure::new(

@@ -59,7 +59,7 @@ async fn start(
     Body(StartRequest { resume }): Body<StartRequest>,
 ) -> Result<Json<StartAnswer>, ApiError> {
     let begin = move |app: &Arc<App>| {
-        if let Some(holder) = app.holder(key)?.filter(|holder| !holder.leaving) {
+        if let Some(holder) = app.holder(key)?.filter(Holder::stays) {
             return Err(runs_already(app, key, &holder)?);
         }
         if !app.command_path(key).exists() {
