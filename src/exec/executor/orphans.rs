@@ -455,6 +455,12 @@ impl Orphans {
         kill::stop_and_kill(|| find_one(trace));
     }
 
+    /// Somebody was told that it lives (it may have been a runner on its way out, which had started nothing), and waits to be
+    /// told of its end: from now on it has one.
+    pub(super) fn told(&mut self) {
+        self.recovered = false;
+    }
+
     /// Nothing of it lives: writes its record.
     fn finish(&mut self, host: &HostFolder, now: Now) -> Step {
         if self.start.is_none() && self.recovered {

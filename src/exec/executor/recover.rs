@@ -58,8 +58,11 @@ impl LocalExecutor {
                 Recovered::Ended(record)
             });
         }
-        Ok(match self.attempts.get(uni_id).map(|attempt| &attempt.phase) {
-            Some(Phase::Orphaned(orphans)) => Recovered::Orphaned { pids: orphans.pids() },
+        Ok(match self.attempts.get_mut(uni_id).map(|attempt| &mut attempt.phase) {
+            Some(Phase::Orphaned(orphans)) => {
+                orphans.told();
+                Recovered::Orphaned { pids: orphans.pids() }
+            }
             Some(Phase::Running { runner, .. }) => Recovered::Running {
                 runner: runner.identity.clone(),
             },

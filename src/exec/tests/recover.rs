@@ -192,3 +192,25 @@ fn an_id_that_is_a_path_is_refused() {
         assert!(yard.executor.recover(&UniId(id.into()), &folder).is_err(), "{id}");
     }
 }
+
+/// Fault C6 (P2, P3): A runner that was killed before it had started anything may be met in its last moment.
+#[test]
+fn the_end_of_what_was_found_alive_is_told() {
+    let mut yard = Yard::new();
+    let spec = yard.spec(&["true"]);
+    let folder = yard.folder(&spec.uni_id);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("attempt.json"), serde_json::to_vec(&spec).unwrap()).unwrap();
+    let mut dying = Command::new("sleep")
+        .arg("1000")
+        .env("GPUYARD_UNI_ID", spec.uni_id.as_str())
+        .spawn()
+        .unwrap();
+    let found = yard.executor.recover(&spec.uni_id, &folder).unwrap();
+    let pids = vec![dying.id() as i32];
+    assert_eq!(found, Recovered::Orphaned { pids });
+    dying.kill().unwrap();
+    dying.wait().unwrap();
+    let outcome = yard.ended(&spec.uni_id).outcome;
+    assert!(matches!(outcome, Outcome::NotStarted { .. }), "{outcome:?}");
+}
