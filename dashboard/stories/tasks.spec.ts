@@ -120,6 +120,27 @@ test('what cannot be is said at its field; a draft survives a reload; a sweep ma
   await expect(desk.locator('.cm-placeholder')).toBeVisible()
 })
 
+test('an end that the page was not told of is found out, in the list and on the task', async ({ desk, yard }) => {
+  const id = await make(yard, { command: 'true' })
+  await expect.poll(async () => ((await (await yard.api('GET', `/tasks/${id}`)).json()) as { status: string }).status, { timeout: 30_000 }).toBe('completed')
+  // As if each question had been answered before the end, and the live connection had begun after it.
+  const before = { status: 'running', finished_at: null, exit_code: null }
+  type Said = { tasks: object[] }
+  let late = 0
+  for (const [page, address, path, older] of [
+    ['/tasks', /\/api\/tasks\?/, '/tasks', (said: Said) => ({ ...said, tasks: said.tasks.map((task) => ({ ...task, ...before })) })],
+    [`/tasks/${id}`, new RegExp(`/api/tasks/${id}$`), `/tasks/${id}`, (said: Said) => ({ ...said, ...before })],
+  ] as const) {
+    await desk.route(address, async (route) => {
+      late++
+      await route.fulfill({ json: older((await (await yard.api('GET', path)).json()) as Said) })
+    }, { times: 1 })
+    await desk.goto(`${yard.url}${page}`)
+    await expect(desk.locator('.badge', { hasText: 'Completed' })).toBeVisible()
+  }
+  expect(late).toBe(2)
+})
+
 test('waiting ones are cancelled at once and can be brought back; running ones are asked about', async ({ desk, yard }) => {
   const running = await make(yard, { command: 'sleep 600', gpu_count: 4, name: 'holds all' })
   await expect.poll(async () => ((await (await yard.api('GET', `/tasks/${running}`)).json()) as { status: string }).status, { timeout: 30_000 }).toBe('running')

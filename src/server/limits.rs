@@ -175,6 +175,11 @@ pub(crate) const HELD_GPUS: Duration = Duration::from_millis(100);
 
 /// An answer about runs is given until something is new, or for so long: waits end by the clock.
 pub(crate) const HELD_RUNS: Duration = Duration::from_secs(1);
+
+/// Ad-hoc tasks that ended while one listened and are told still, the newest: a page that stays open for a month, and who
+/// comes to listen then, is not told of every task of that month.
+pub(crate) const ENDED_TASKS: usize = 1000;
+
 /// Ad-hoc tasks that one page lists at most, and where nothing is said.
 pub(crate) const LISTED_TASKS: u32 = 500;
 /// See [`LISTED_TASKS`].

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::{
     guard::{Principal, Via},
-    yard::{Yard, yard},
+    yard::{Yard, known, yard},
 };
 
 /// Longer than anything here takes; a test that fails says so instead of hanging.
@@ -266,4 +266,81 @@ async fn files_are_told_when_they_change_and_when_they_come() {
         broken["set"]["rules"]["error"].is_string() && broken["set"]["rules"]["etag"].is_string(),
         "{broken}"
     );
+}
+
+/// What a source says now.
+fn said(source: &mut Box<dyn Source>) -> Value {
+    let mut draft = Draft::default();
+    source.read(&mut draft).unwrap();
+    let entries = draft.said().unwrap().into_iter().map(|(key, text)| {
+        let key: String = serde_json::from_str(&key).unwrap();
+        (
+            key,
+            text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap()),
+        )
+    });
+    Value::Object(entries.collect())
+}
+
+async fn asked(yard: &Yard, method: &str, path: &str, body: Value) -> Value {
+    let (status, answer) = yard
+        .ask(known(
+            method,
+            path,
+            &if body.is_null() {
+                String::new()
+            } else {
+                body.to_string()
+            },
+        ))
+        .await;
+    assert_eq!(status, 200, "{answer}");
+    answer
+}
+
+/// A page may have asked for its list in between, and met it as one that waits.
+#[tokio::test]
+async fn an_ad_hoc_task_that_was_made_and_ended_between_two_looks_is_told() {
+    let yard = yard();
+    let mut source = topics::open(&yard.app, "tasks", Lang::En).unwrap();
+    said(&mut source);
+    let id = asked(&yard, "POST", "/api/tasks", json!({"command": "x"})).await["id"].to_string();
+    asked(&yard, "POST", &format!("/api/tasks/{id}/cancel"), json!({})).await;
+    let told = said(&mut source);
+    assert_eq!(
+        (&told[&id]["status"], &told["counts"]["cancelled"]),
+        (&json!("cancelled"), &json!(1))
+    );
+    let kept = said(&mut source);
+    assert_eq!(kept.get(&id), Some(&Value::Null), "it is what it was");
+}
+
+#[tokio::test]
+async fn of_ad_hoc_tasks_that_are_over_the_newest_are_told_and_none_that_was_pruned() {
+    let yard = yard();
+    let mut source = topics::open(&yard.app, "tasks", Lang::En).unwrap();
+    said(&mut source);
+    let values: Vec<usize> = (0..limits::ENDED_TASKS + 3).collect();
+    let sweep = json!({"command": "x {n}", "matrix": {"n": values}});
+    let ids = asked(&yard, "POST", "/api/tasks", sweep).await["ids"].clone();
+    assert_eq!(
+        said(&mut source).as_object().unwrap().len(),
+        values.len() + 1,
+        "who waits is told"
+    );
+    let ids: Vec<i64> = serde_json::from_value(ids).unwrap();
+    // The first are cancelled last: what ended last stays, whenever it was made.
+    asked(&yard, "POST", "/api/tasks/cancel", json!({"ids": ids[2..]})).await;
+    said(&mut source);
+    asked(&yard, "POST", "/api/tasks/cancel", json!({"ids": ids[..2]})).await;
+    let told = said(&mut source);
+    assert_eq!(told.as_object().unwrap().len(), limits::ENDED_TASKS + 1);
+    assert_eq!(told[&ids[0].to_string()]["status"], "cancelled");
+    let waits = asked(&yard, "POST", "/api/tasks", json!({"command": "y"})).await["id"].to_string();
+    said(&mut source);
+    let all = "/api/tasks?finished_before=2100-01-01T00:00:00Z";
+    asked(&yard, "DELETE", all, Value::Null).await;
+    let told = said(&mut source);
+    assert_eq!(told.as_object().unwrap().keys().collect::<Vec<_>>(), [&waits, "counts"]);
+    assert_eq!(told[&waits]["status"], "queued");
 }

@@ -34,6 +34,17 @@ pub struct Page {
     pub more: bool,
 }
 
+/// What is new, for those who follow the tasks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct News {
+    /// Tasks that were made or changed.
+    pub rows: Vec<Row>,
+    /// Number of the last change that there is.
+    pub rev: i64,
+    /// How often tasks have been removed: where it is another than before, some of those that were told are gone.
+    pub pruned: i64,
+}
+
 impl Tasks {
     /// The newest tasks that a filter lets through.
     pub fn list(&self, filter: &Filter, limit: usize) -> Result<Page, StoreError> {
@@ -55,25 +66,25 @@ impl Tasks {
         self.read("read", |connection| record(connection, id))
     }
 
-    /// What has changed since a change, oldest first, and the number of the last change there is.
-    pub fn since(&self, rev: i64) -> Result<(Vec<Row>, i64), StoreError> {
+    /// What has changed since a change, oldest first.
+    pub fn since(&self, rev: i64) -> Result<News, StoreError> {
         self.read("read", |connection| {
             let sql = format!("SELECT {COLUMNS} FROM tasks WHERE rev > ? ORDER BY rev, id");
             let mut statement = connection.prepare_cached(&sql)?;
             let rows: rusqlite::Result<Vec<Row>> = statement.query_map([rev], Row::read)?.collect();
-            Ok((rows?, revision(connection)?))
+            news(connection, rows?)
         })
     }
 
-    /// Those that are not over, in the order in which they come to their turns, and the number of the last change.
-    pub fn open_rows(&self) -> Result<(Vec<Row>, i64), StoreError> {
+    /// Those that are not over, in the order in which they come to their turns.
+    pub fn open_rows(&self) -> Result<News, StoreError> {
         self.read("read", |connection| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM tasks WHERE status IN ('running', 'queued') ORDER BY status DESC, priority DESC, id"
             );
             let mut statement = connection.prepare_cached(&sql)?;
             let rows: rusqlite::Result<Vec<Row>> = statement.query_map([], Row::read)?.collect();
-            Ok((rows?, revision(connection)?))
+            news(connection, rows?)
         })
     }
 
@@ -130,10 +141,11 @@ pub(super) fn dependents(connection: &Connection, id: AdhocId) -> rusqlite::Resu
     statement.query_map([id], |row| row.get(0))?.collect()
 }
 
-pub(super) fn revision(connection: &Connection) -> rusqlite::Result<i64> {
-    connection
-        .prepare_cached("SELECT value FROM facts WHERE name = 'revision'")?
-        .query_row([], |row| row.get(0))
+fn news(connection: &Connection, rows: Vec<Row>) -> rusqlite::Result<News> {
+    let mut fact = connection.prepare_cached("SELECT value FROM facts WHERE name = ?")?;
+    let rev = fact.query_row(["revision"], |row| row.get(0))?;
+    let pruned = fact.query_row(["pruned"], |row| row.get(0)).optional()?.unwrap_or(0);
+    Ok(News { rows, rev, pruned })
 }
 
 pub(super) fn record(connection: &Connection, id: AdhocId) -> rusqlite::Result<Option<Record>> {

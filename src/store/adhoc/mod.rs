@@ -29,7 +29,7 @@ use nix::sys::{stat::futimens, time::TimeSpec};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use change::{Cancelled, Change, Retry};
-pub use look::{Filter, Page};
+pub use look::{Filter, News, Page};
 pub use make::Make;
 pub use row::{Record, Row};
 pub use work::{Demand, Fed, Intent, Said};

@@ -31,6 +31,14 @@ impl Tasks {
                 for id in &ids {
                     remove.execute([id])?;
                 }
+                if !ids.is_empty() {
+                    // Those who follow the tasks read what changed, and what is gone changes no more.
+                    transaction
+                        .prepare_cached(
+                            "INSERT INTO facts VALUES ('pruned', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
+                        )?
+                        .execute([])?;
+                }
                 Ok(ids)
             })?;
             for id in &ids {

@@ -20,6 +20,8 @@ export interface Wanted {
 
 /** Tasks in one answer. */
 export const PAGE = 100
+/** And the most that the daemon puts into one. */
+export const LONGEST_PAGE = 500
 
 export const isOver = (status: Status): boolean => status !== 'queued' && status !== 'running'
 
@@ -63,11 +65,17 @@ export function fits(task: Summary, { status, q, tag }: Wanted): boolean | null 
   return q ? null : true
 }
 
-/** A list with what the live connection told since: newer states in place, new tasks on top, what no longer fits left out. */
-export function merged(list: readonly Summary[], live: ReadonlyMap<number, Summary>, wanted: Wanted): Summary[] {
-  const newest = list[0]?.id ?? 0
+/**
+ * A list with what the live connection told since: newer states in place, what fits now where it belongs, what no longer fits left out.
+ * `more`: the list goes on below.
+ */
+export function merged(list: readonly Summary[], live: ReadonlyMap<number, Summary>, wanted: Wanted, more: boolean): Summary[] {
   const known = new Set(list.map((task) => task.id))
-  const fresh = [...live.values()].filter((task) => !known.has(task.id) && task.id > newest && fits(task, wanted) === true)
-  fresh.sort((a, b) => b.id - a.id)
-  return [...fresh, ...list.map((task) => live.get(task.id) ?? task).filter((task) => fits(task, wanted) !== false)]
+  const lowest = more ? (list.at(-1)?.id ?? 0) : 0
+  const fresh = [...live.values()].filter((task) => !known.has(task.id) && task.id > lowest && fits(task, wanted) === true)
+  const stand = list.map((task) => live.get(task.id) ?? task).filter((task) => fits(task, wanted) !== false)
+  return fresh.length ? [...fresh, ...stand].sort((a, b) => b.id - a.id) : stand
 }
+
+/** Whether one of a list goes on, as far as is known, and the live connection, which tells of all that go on, does not know it. */
+export const endedUnheard = (list: readonly Summary[], live: ReadonlyMap<number, Summary>): boolean => list.some((task) => !isOver(task.status) && !live.has(task.id))

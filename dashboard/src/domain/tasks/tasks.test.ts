@@ -1,7 +1,7 @@
 // Forms, sweeps and lists of ad-hoc tasks.
 import { describe, expect, it } from 'vitest'
 import { EMPTY, formOf, taskOf, troubles } from './form'
-import { merged, type Summary } from '.'
+import { endedUnheard, merged, type Summary } from '.'
 import { combinations, filled, first, matrixOf, unused, valuesOf } from './sweep'
 
 describe('values of a sweep', () => {
@@ -38,10 +38,20 @@ describe('a list that is live', () => {
   const ids = (tasks: Summary[]) => tasks.map(({ id, status }) => `${id} ${status}`)
   const live = new Map([[3, task(3, 'completed')], [5, task(5, 'queued')], [6, task(6, 'queued', ['x'])], [1, task(1, 'running')]])
   const list = [task(4, 'queued'), task(3, 'running'), task(2, 'queued')]
-  it('has what is new on top, and what changed in place', () => expect(ids(merged(list, live, {}))).toEqual(['6 queued', '5 queued', '4 queued', '3 completed', '2 queued']))
-  it('lets go what no longer fits', () => expect(ids(merged(list, live, { status: 'queued' }))).toEqual(['6 queued', '5 queued', '4 queued', '2 queued']))
+  it('has what is new on top, and what changed in place', () => expect(ids(merged(list, live, {}, true))).toEqual(['6 queued', '5 queued', '4 queued', '3 completed', '2 queued']))
+  it('lets go what no longer fits', () => expect(ids(merged(list, live, { status: 'queued' }, true))).toEqual(['6 queued', '5 queued', '4 queued', '2 queued']))
+  it('takes in what fits by now, where it belongs', () => {
+    const ended = [task(8, 'completed'), task(2, 'completed')]
+    const since = new Map([[1, task(1, 'completed')], [5, task(5, 'completed')], [9, task(9, 'running')]])
+    expect(ids(merged(ended, since, { status: 'completed' }, true))).toEqual(['8 completed', '5 completed', '2 completed'])
+    expect(ids(merged(ended, since, { status: 'completed' }, false))).toEqual(['8 completed', '5 completed', '2 completed', '1 completed'])
+  })
+  it('knows that an end was missed: whoever goes on is told of', () => {
+    expect(endedUnheard([task(4, 'completed'), task(3, 'running')], live)).toBe(false)
+    expect(endedUnheard(list, live)).toBe(true)
+  })
   it('takes in only what it is sure of', () => {
-    expect(ids(merged(list, live, { tag: 'x' }))).toEqual(['6 queued'])
-    expect(ids(merged(list, live, { q: 'train' }))).toEqual(['4 queued', '3 completed', '2 queued'])
+    expect(ids(merged(list, live, { tag: 'x' }, true))).toEqual(['6 queued'])
+    expect(ids(merged(list, live, { q: 'train' }, true))).toEqual(['4 queued', '3 completed', '2 queued'])
   })
 })

@@ -13,6 +13,7 @@ use crate::{
     adhoc::{holder, tmux},
     app::App,
     error::ApiError,
+    limits,
     live::{Draft, Source, Wait},
 };
 
@@ -24,10 +25,10 @@ pub(super) struct Tasks {
     lang: Lang,
     changed: Arc<Notify>,
     watch: Option<FolderWatch>,
-    /// The last change that was read; `None` before the first reading.
-    rev: Option<i64>,
-    /// Every key that there is, with where it stands.
-    known: BTreeMap<AdhocId, AdhocStatus>,
+    /// The last change that was read, and how often tasks had been pruned then; `None` before the first reading.
+    seen: Option<(i64, i64)>,
+    /// Every key that there is, with where it stands and the number of its last change.
+    known: BTreeMap<AdhocId, (AdhocStatus, i64)>,
 }
 
 impl Tasks {
@@ -37,8 +38,21 @@ impl Tasks {
             lang,
             changed: Arc::default(),
             watch: None,
-            rev: None,
+            seen: None,
             known: BTreeMap::new(),
+        }
+    }
+
+    /// Lets go of the oldest of those that are over, where they are more than is told.
+    fn forget(&mut self) {
+        let over = self.known.iter().filter(|(_, (status, _))| status.is_over());
+        let mut over: Vec<(i64, AdhocId)> = over.map(|(id, (_, rev))| (*rev, *id)).collect();
+        let Some(beyond) = over.len().checked_sub(limits::ENDED_TASKS).filter(|beyond| *beyond > 0) else {
+            return;
+        };
+        over.sort_unstable();
+        for (_, id) in &over[..beyond] {
+            self.known.remove(id);
         }
     }
 }
@@ -50,18 +64,25 @@ impl Source for Tasks {
             self.watch = Some(FolderWatch::new(&self.app.root.state_dir(), move || tell.notify_one())?);
         }
         let tasks = self.app.desk.tasks(&self.app)?;
-        let (rows, rev) = match self.rev {
+        let mut news = match self.seen {
             None => tasks.open_rows()?,
-            Some(rev) => tasks.since(rev)?,
+            Some((rev, _)) => tasks.since(rev)?,
         };
-        let mut changed: BTreeMap<AdhocId, Row> = rows.into_iter().map(|row| (row.id, row)).collect();
-        for (id, row) in &changed {
-            if !row.status.is_over() || self.known.contains_key(id) {
-                self.known.insert(*id, row.status);
-            }
+        if self.seen.is_some_and(|(_, pruned)| pruned != news.pruned) {
+            // Nobody says which are gone, so this begins as if nobody had listened before.
+            self.known.clear();
+            news = tasks.open_rows()?;
         }
+        // A task may have been made and be over since the last reading: somebody may have met it in between, at work.
+        let stands = news.rows.iter().map(|row| (row.id, (row.status, row.rev)));
+        self.known.extend(stands);
+        self.forget();
+        let mut changed: BTreeMap<AdhocId, Row> = news.rows.into_iter().map(|row| (row.id, row)).collect();
         changed.retain(|id, _| self.known.contains_key(id));
-        let waiting = self.known.iter().filter(|(_, status)| **status == AdhocStatus::Queued);
+        let waiting = self
+            .known
+            .iter()
+            .filter(|(_, (status, _))| *status == AdhocStatus::Queued);
         let again: BTreeSet<AdhocId> = waiting
             .map(|(id, _)| *id)
             .filter(|id| !changed.contains_key(id))
@@ -83,7 +104,7 @@ impl Source for Tasks {
         for id in self.known.keys().filter(|id| !told.contains(id)) {
             draft.keep(&id.to_string());
         }
-        self.rev = Some(rev);
+        self.seen = Some((news.rev, news.pruned));
         Ok(())
     }
 
