@@ -1,10 +1,11 @@
 // One log in a pane: what of it is held, and how that follows the file. What is seen of it is the view's own affair.
 import { computed, onScopeDispose, ref, shallowRef, watch } from 'vue'
-import { LogWindow, nameOf, readAfter, readBefore, readLines, readTail, timeOffset, type LogHead, type LogName, type PaneRow, type Reading } from '@/domain/log'
+import { fileOf, LogWindow, nameOf, readAfter, readBefore, readLines, readTail, timeOffset, withRead, type LogHead, type LogName, type PaneRow, type Reading } from '@/domain/log'
 import { useLive } from '@/stores/live'
 import { ApiFailure } from '@/domain/failure'
 import { useRuns } from '@/stores/runs'
 import { useSession } from '@/stores/session'
+import { GRACE } from './caughtUp'
 
 /** Lines that are asked for at once. */
 const PAGE = 200
@@ -12,8 +13,6 @@ const PAGE = 200
 const PAINT = 250
 /** Farther behind than this, the end is opened anew rather than all read that was missed. */
 const FAR = 512 << 10
-
-const fileOf = (head: LogHead | null | undefined): string => (head ? `${head.generation} ${head.log_path}` : '')
 
 export type PaneState = 'opening' | 'waiting' | 'trouble' | 'failed' | 'ready'
 
@@ -57,10 +56,21 @@ export function useLogPane(log: () => LogName) {
     atEnd.value = !head.value || held.to >= head.value.size
   }
 
+  /** What the live connection told last. */
+  let topical: LogHead | null = null
+  let doubt: ReturnType<typeof setTimeout> | undefined
   function take(reading: Reading): Reading {
     const { head: told, task, encoding, badBytes, binary } = reading
-    // The topic may have told of more meanwhile.
-    if (!head.value || fileOf(told) !== fileOf(head.value) || told.size >= head.value.size) head.value = told
+    head.value = withRead(head.value, told)
+    // Of another file, whichever is the newer: where the topic stays with its own, that one is.
+    if (topical && fileOf(told) !== fileOf(topical)) {
+      clearTimeout(doubt)
+      doubt = setTimeout(() => {
+        if (!topical || fileOf(topical) === fileOf(head.value)) return
+        head.value = topical
+        void pull()
+      }, GRACE)
+    }
     remember()
     facts.value = { task, encoding, badBytes, binary }
     return reading
@@ -224,9 +234,11 @@ export function useLogPane(log: () => LogName) {
 
   function listen(): void {
     unlisten?.()
+    topical = null
     unlisten = live.follow(`log:${nameOf(log())}`, (entries) => {
       const told = entries.get('log') as LogHead | undefined
       if (!told) return
+      topical = told
       const counted = head.value?.total_lines == null && told.total_lines !== null
       head.value = told
       remember()
@@ -247,6 +259,7 @@ export function useLogPane(log: () => LogName) {
   async function open(line?: number): Promise<boolean> {
     again()
     clearTimeout(painting)
+    clearTimeout(doubt)
     opened.value = absent.value = false
     error.value = problem.value = null
     head.value = facts.value = null
@@ -266,6 +279,7 @@ export function useLogPane(log: () => LogName) {
   onScopeDispose(() => {
     current.abort()
     clearTimeout(painting)
+    clearTimeout(doubt)
     unlisten?.()
   })
 

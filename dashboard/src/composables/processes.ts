@@ -15,14 +15,12 @@ export function useProcessDetails(processes: () => readonly OneProcess[]) {
 
   const settle = useDebounceFn(() => reload(), SETTLE)
   const asked = new Set<string>()
-  watch(
-    () => processes().map((one) => one.key),
-    (keys) => {
-      const fresh = keys.filter((key) => !asked.has(key))
-      for (const key of fresh) asked.add(key)
-      if (fresh.length && data.value) void settle()
-    },
-    { immediate: true },
-  )
+  watch([() => processes().map((one) => one.key), data], ([keys]) => {
+    // The first answer may be older than those that came while it was under way.
+    if (!data.value) return
+    const fresh = keys.filter((key) => !details.value.has(key) && !asked.has(key))
+    for (const key of fresh) asked.add(key)
+    if (fresh.length) void settle()
+  })
   return { details, hidden, error, loading, reload }
 }

@@ -15,6 +15,10 @@ interface Draft { etag: string | null; at: number; base: string; mine: string }
 let there: Version<string, object>
 let late: Version<string, object> | null
 let ill: Error | null
+/** Answers instead of what is there. */
+let reading: (() => Promise<Version<string, object>>) | null
+/** Runs while a save is under way. */
+let meanwhile: (() => Promise<void>) | null
 const settle = async () => {
   for (let n = 0; n < 5; n++) await nextTick()
 }
@@ -26,13 +30,15 @@ function open() {
     empty: '',
     read: async () => {
       if (ill) throw ill
-      return there
+      return reading ? reading() : there
     },
     async save(value) {
       if (late) throw new Error('late')
       there = { value, etag: `${there.etag}+`, about: {} }
       around.files.thing = { etag: there.etag! }
-      return there
+      const said = there
+      await meanwhile?.()
+      return said
     },
     newer: () => late ?? undefined,
     same: Object.is,
@@ -56,6 +62,8 @@ beforeEach(() => {
   there = { value: 'a', etag: '1', about: {} }
   late = null
   ill = null
+  meanwhile = null
+  reading = null
 })
 
 describe('what is edited', () => {
@@ -103,9 +111,33 @@ describe('what is edited', () => {
     const edited = open()
     await settle()
     edited.mine.value = 'mine'
-    late = { value: 'theirs', etag: '9', about: {} }
+    there = late = { value: 'theirs', etag: '9', about: {} }
     expect(await edited.save()).toBe('stale')
+    await settle()
     expect([edited.newer.value?.value, edited.mine.value, edited.saving.value]).toEqual(['theirs', 'mine', false])
+  })
+
+  it('hears of a version that somebody saved right after mine, and of none from before it', async () => {
+    const edited = open()
+    await settle()
+    edited.mine.value = 'mine'
+    meanwhile = () => written('theirs', '9')
+    expect(await edited.save()).toBe('saved')
+    await settle()
+    expect([edited.mine.value, edited.etag.value, edited.dirty.value]).toEqual(['theirs', '9', false])
+
+    // A question from before the save is answered after it.
+    let answer: (version: Version<string, object>) => void = () => {}
+    reading = () => new Promise((done) => (answer = done))
+    const before = there
+    void edited.look()
+    reading = null
+    meanwhile = null
+    edited.mine.value = 'mine again'
+    expect(await edited.save()).toBe('saved')
+    answer(before)
+    await settle()
+    expect([edited.mine.value, edited.base.value, edited.newer.value]).toEqual(['mine again', 'mine again', null])
   })
 
   it('brings a draft back, beside the file as it is by then', async () => {

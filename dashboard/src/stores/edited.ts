@@ -114,20 +114,24 @@ export function makeEdited<T, About, Draft extends { etag: string | null; at: nu
     if (newer.value) return 'stale'
     saving.value = true
     const sent = mine.value
+    let end: SaveEnd
     try {
       const version = await kind.save(sent, base.value, etag.value)
       // What was typed meanwhile stays, as a change of what was saved.
       if (mine.value === sent) mine.value = version.value
       rest(version)
-      return 'saved'
+      end = 'saved'
     } catch (failure) {
       const found = kind.newer(failure)
       if (!found) throw failure
       newer.value = { ...found, value: kind.adopt(base.value, found.value) }
-      return 'stale'
+      end = 'stale'
     } finally {
       saving.value = false
     }
+    // What was read meanwhile is dropped, and what is being read may be older than this; somebody may have saved after it.
+    void look()
+    return end
   }
   /** The newer version is what my changes are counted from. */
   function accept(): void {
