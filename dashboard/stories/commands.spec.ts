@@ -140,12 +140,12 @@ test('a draft survives reload, logout and a daemon that is gone; another tab can
   await expect(bar(desk)).toContainText('1 unsaved change')
 
   await yard.kill()
-  await expect(desk.getByText('The connection is lost', { exact: false }).first()).toBeVisible({ timeout: 15_000 })
+  await expect(desk.getByText('The connection is lost', { exact: false }).first()).toBeVisible({ timeout: 30_000 })
   await memory(desk, 'q1.1').fill('12')
   await yard.serve()
   // A daemon that was started anew may want a login; one that kept it does not. The draft stays in either case.
   const key = desk.getByLabel('Access key', { exact: true })
-  await expect(key.or(desk.locator('[data-state="live"]'))).toBeVisible({ timeout: 15_000 })
+  await expect(key.or(desk.locator('[data-state="live"]'))).toBeVisible({ timeout: 30_000 })
   await expect(memory(desk, 'q1.1')).toHaveValue('12')
   if (!(await key.isVisible())) await desk.getByRole('button', { name: 'Log out' }).click()
   await desk.getByLabel('Access key', { exact: true }).fill(SECRET)

@@ -32,7 +32,7 @@ async function busy(desk: Page): Promise<number> {
 }
 
 test('a running bar moves in place, seldom, and ends with the exit of its task', async ({ desk, yard }) => {
-  yard.write('work/bar.sh', `for i in $(seq 1 400); do printf '\\r%3d%%|####| %d/400' $((i / 4)) "$i"; sleep 0.02; done; echo; printf '\\033[31mred\\033[0m end\\n'; exit 3\n`)
+  yard.write('work/bar.sh', `printf '  0%%|    | 0/400'; until [ -e go ]; do sleep 0.05; done; for i in $(seq 1 400); do printf '\\r%3d%%|####| %d/400' $((i / 4)) "$i"; sleep 0.02; done; echo; printf '\\033[31mred\\033[0m end\\n'; exit 3\n`)
   yard.write('command/command_gpu.txt', block(1, 'bash bar.sh'))
   const started = (await (await yard.api('POST', '/scheduler/single/start?config_index=0')).json()) as { success: boolean }
   expect(started.success).toBe(true)
@@ -40,6 +40,7 @@ test('a running bar moves in place, seldom, and ends with the exit of its task',
   const bar = desk.locator('.line', { hasText: '/400' })
   await expect(bar).toHaveCount(1)
   // Paints of its row, counted in the page while it runs.
+  yard.write('work/go', '')
   const rate = await desk.evaluate(async () => {
     const rows = document.querySelector('.log-rows')!
     let paints = 0
