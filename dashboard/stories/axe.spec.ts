@@ -12,7 +12,7 @@ test('nothing to complain about', async ({ desk: page, yard }) => {
   const [one, two] = [await stand.in(), await stand.in(true)]
   yard.simulate({
     processes: [onGpu(one, 0, '20GiB'), onGpu(two, 1)],
-    gpus: { 0: { utilization: 95, temperature: null }, 1: { utilization: 75 }, 2: { lost: 'fell off the bus' }, 3: { processes_unknown: true } },
+    gpus: { 0: { utilization: 95, temperature: null }, 1: { utilization: 75 }, 4: { utilization: null }, 2: { lost: 'fell off the bus' }, 3: { processes_unknown: true } },
   })
   yard.write('command/command_gpu.txt', block(1, 'exec sleep 900', 1) + block(1, 'true') + block(2, 'exit 3') + block(3, 'true') + block(4, 'true', 99))
   yard.write('command/command_gpu_1.txt', block(1, 'true'))
@@ -20,6 +20,7 @@ test('nothing to complain about', async ({ desk: page, yard }) => {
 
   await page.goto(`${yard.url}/gpu`)
   await expect(page.locator('.gpu')).toHaveCount(6)
+  await expect(page.locator('[data-gpu="4"]').getByText('Not reported')).toBeAttached()
   await cleanInEveryLook(page, '/gpu')
   await page.locator('[data-gpu="0"]').getByRole('button', { name: 'Look into GPU 0' }).click()
   await expect(page.getByRole('dialog').locator('tr[data-pid]')).toHaveCount(1)
