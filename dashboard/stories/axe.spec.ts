@@ -55,3 +55,25 @@ test('nothing to complain about', async ({ desk: page, yard }) => {
   await page.goto(`${yard.url}/login`)
   await cleanInEveryLook(page, '/login')
 })
+
+test('nothing to complain about before anything has come', async ({ desk: page, yard }) => {
+  test.setTimeout(240_000)
+  await page.routeWebSocket(/\/api\/ws/, () => {})
+  await page.route(/\/api\/(?!auth|health)/, () => new Promise(() => {}))
+  for (const path of ['/gpu', '/processes', '/command', '/state', '/state?tab=past', '/tasks', '/tasks/1', '/rule', '/setting', '/logs', '/logs/path=%2Fx.log']) {
+    await page.goto(`${yard.url}${path}`)
+    await expect(page.getByRole('heading', { level: 1 })).toBeAttached()
+    await cleanInEveryLook(page, `${path}, where nothing has come`)
+  }
+})
+
+test.describe('a machine without GPUs', () => {
+  test.use({ laid: { simulation: { error: 'the driver went away' } } })
+  test('has nothing to complain about', async ({ desk: page, yard }) => {
+    for (const path of ['/gpu', '/processes', '/tasks/new', '/rule']) {
+      await page.goto(`${yard.url}${path}`)
+      await expect(page.getByRole('heading', { level: 1 })).toBeAttached()
+      await cleanInEveryLook(page, `${path}, where no GPU is`)
+    }
+  })
+})

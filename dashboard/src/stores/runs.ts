@@ -13,7 +13,9 @@ export const useRuns = defineStore('runs', () => {
   })
 
   const list = computed(() => [...(heads.value?.values() ?? [])])
+  /** Null until they are known. */
   const counts = computed(() => {
+    if (!heads.value) return null
     const found = { running: 0, waiting: 0, failed: 0 }
     for (const { running, run } of list.value) {
       found.failed += run.failed_tasks
