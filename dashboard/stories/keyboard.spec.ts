@@ -1,6 +1,6 @@
 // All of it with the keyboard alone: log in, look, find, start, stop, end a process.
 import { Stand, onGpu } from './stand'
-import { block, expect, SECRET, test } from './yard'
+import { block, expect, logIn, SECRET, test } from './yard'
 
 const stand = new Stand()
 test.afterEach(() => stand.clear())
@@ -61,4 +61,29 @@ test('no mouse is needed', async ({ page, yard }) => {
   await expect(page.getByRole('dialog', { name: 'All have ended' })).toBeVisible()
   await press('Escape')
   await expect(page.getByRole('dialog')).toHaveCount(0)
+})
+
+test('what is typed before the palette has come stands in it, and what is typed then goes on behind it', async ({ page, yard }) => {
+  await logIn(page, yard)
+  let come = () => {}
+  const held = new Promise<void>((done) => (come = done))
+  await page.route(/CommandPalette.*\.js/, async (route) => {
+    await held
+    await route.continue()
+  })
+  await page.goto(`${yard.url}/gpu`)
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+  const asked = page.waitForRequest(/CommandPalette.*\.js/)
+  await page.keyboard.press('Control+k')
+  await asked
+  await page.keyboard.type('sex')
+  await page.keyboard.press('Backspace')
+  await page.keyboard.type('t')
+  come()
+  const field = page.getByRole('dialog').getByRole('textbox')
+  await expect(field).toBeFocused()
+  await page.keyboard.type('tings')
+  await expect(field).toHaveValue('settings')
+  await page.keyboard.press('Enter')
+  await expect(page).toHaveURL(/\/ui\/setting$/)
 })

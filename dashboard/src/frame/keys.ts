@@ -11,13 +11,17 @@ export function useFrameKeys() {
   const palette = ref(false)
   const help = ref(false)
 
-  /** Letters that were typed before the palette had been loaded. */
+  /** Letters that were typed before the palette had been loaded, and had the keys. */
   const early = ref('')
   function catchEarly(event: KeyboardEvent): void {
-    if (event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey) return
+    if (event.ctrlKey || event.metaKey || event.altKey) return
+    if (event.key.length === 1) early.value += event.key
+    else if (event.key === 'Backspace') early.value = early.value.slice(0, -1)
+    else if (event.key === 'Escape') palette.value = false
+    // Meant for what is found, not for the button that happens to have the focus.
+    else if (event.key !== 'Enter' && event.key !== 'Tab') return
     event.preventDefault()
     event.stopPropagation()
-    early.value += event.key
   }
   watch(palette, (open) => {
     early.value = ''
