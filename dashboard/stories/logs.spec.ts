@@ -164,6 +164,26 @@ test('a log that is replaced, and one that is cut, go on below a divider', async
   await expect(desk.locator('.line').last()).toContainText('cut')
 })
 
+test('a log that is replaced while its end is on the way is shown as it is by then', async ({ desk, yard }) => {
+  const path = at(yard, 'late.log')
+  writeFileSync(path, text(30))
+  const content = async () => (await yard.api('GET', `/log/content?path=${encodeURIComponent(path)}&tail_lines=200&form=lines`)).json() as Promise<{ generation: number }>
+  const frames: string[] = []
+  desk.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => frames.push(String(payload))))
+  await desk.route(/\/api\/log\/content/, async (route) => {
+    const before = await content()
+    renameSync(path, `${path}.1`)
+    writeFileSync(path, 'first of the new\n')
+    await expect.poll(async () => (await content()).generation).not.toBe(before.generation)
+    const { generation } = await content()
+    // The live connection has told, and tells no more.
+    await expect.poll(() => frames.some((frame) => frame.includes('late.log') && frame.includes(`"generation":${generation},`))).toBe(true)
+    await route.fulfill({ json: before })
+  }, { times: 1 })
+  await desk.goto(page(yard, 'late.log'))
+  await expect(desk.locator('.line').last()).toContainText('first of the new')
+})
+
 test('a file that is not there yet is waited for', async ({ desk, yard }) => {
   await desk.goto(page(yard, 'later.log'))
   await expect(desk.getByText('The log is not there yet')).toBeVisible()

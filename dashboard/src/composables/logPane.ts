@@ -5,7 +5,7 @@ import { useLive } from '@/stores/live'
 import { ApiFailure } from '@/domain/failure'
 import { useRuns } from '@/stores/runs'
 import { useSession } from '@/stores/session'
-import { GRACE } from './caughtUp'
+import { useCaughtUp } from './caughtUp'
 
 /** Lines that are asked for at once. */
 const PAGE = 200
@@ -23,6 +23,8 @@ export function useLogPane(log: () => LogName) {
   const held = new LogWindow()
   const rows = shallowRef<PaneRow[]>([])
   const head = shallowRef<LogHead | null>(null)
+  /** What the live connection told last. */
+  const heard = shallowRef<LogHead | null>(null)
   /** What was told with the last piece. */
   const facts = shallowRef<Omit<Reading, 'part' | 'head'> | null>(null)
   const opened = ref(false)
@@ -56,21 +58,9 @@ export function useLogPane(log: () => LogName) {
     atEnd.value = !head.value || held.to >= head.value.size
   }
 
-  /** What the live connection told last. */
-  let topical: LogHead | null = null
-  let doubt: ReturnType<typeof setTimeout> | undefined
   function take(reading: Reading): Reading {
     const { head: told, task, encoding, badBytes, binary } = reading
     head.value = withRead(head.value, told)
-    // Of another file, whichever is the newer: where the topic stays with its own, that one is.
-    if (topical && fileOf(told) !== fileOf(topical)) {
-      clearTimeout(doubt)
-      doubt = setTimeout(() => {
-        if (!topical || fileOf(topical) === fileOf(head.value)) return
-        head.value = topical
-        void pull()
-      }, GRACE)
-    }
     remember()
     facts.value = { task, encoding, badBytes, binary }
     return reading
@@ -234,11 +224,11 @@ export function useLogPane(log: () => LogName) {
 
   function listen(): void {
     unlisten?.()
-    topical = null
+    heard.value = null
     unlisten = live.follow(`log:${nameOf(log())}`, (entries) => {
       const told = entries.get('log') as LogHead | undefined
       if (!told) return
-      topical = told
+      heard.value = told
       const counted = head.value?.total_lines == null && told.total_lines !== null
       head.value = told
       remember()
@@ -259,7 +249,6 @@ export function useLogPane(log: () => LogName) {
   async function open(line?: number): Promise<boolean> {
     again()
     clearTimeout(painting)
-    clearTimeout(doubt)
     opened.value = absent.value = false
     error.value = problem.value = null
     head.value = facts.value = null
@@ -272,6 +261,11 @@ export function useLogPane(log: () => LogName) {
     return toLine(line)
   }
 
+  // A piece that was read may be of another file, whichever is the newer: where the live connection stays with its own, that one is.
+  useCaughtUp(() => heard.value !== null && fileOf(heard.value) !== fileOf(head.value), () => head.value, () => {
+    head.value = heard.value
+    void pull()
+  })
   // What was missed while the connection was gone, or another logged in.
   watch([() => live.returns, () => session.epoch], () => (opened.value ? void pull() : void open()))
   // A task that starts brings its log.
@@ -279,7 +273,6 @@ export function useLogPane(log: () => LogName) {
   onScopeDispose(() => {
     current.abort()
     clearTimeout(painting)
-    clearTimeout(doubt)
     unlisten?.()
   })
 
