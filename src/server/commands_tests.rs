@@ -4,7 +4,7 @@ use gpuyard_core::model::{ConfigKey, Mode};
 use gpuyard_exec::place::Place;
 use serde_json::{Value, json};
 
-use crate::yard::{Yard, known, yard};
+use crate::yard::{Yard, known, sent, yard};
 
 const TEXT: &str = "\
 # cars and birds
@@ -44,12 +44,7 @@ async fn ask(
     if_match: Option<&str>,
     body: &Value,
 ) -> (u16, Option<String>, Value) {
-    let text = if body.is_null() {
-        String::new()
-    } else {
-        body.to_string()
-    };
-    let mut request = known(method, path, &text);
+    let mut request = sent(method, path, body);
     if let Some(tag) = if_match {
         request
             .headers_mut()

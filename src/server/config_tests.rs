@@ -4,7 +4,7 @@ use gpuyard_core::model::Settings;
 use gpuyard_store::{rules, settings};
 use serde_json::{Value, json};
 
-use crate::yard::{SECRET, UID, Yard, call, known};
+use crate::yard::{SECRET, UID, Yard, call, known, sent};
 
 const RULES: &str = include_str!("../../tests/fixtures/samples/config/gpu_manage.yaml");
 
@@ -24,12 +24,7 @@ async fn ask(
     if_match: Option<&str>,
     body: &Value,
 ) -> (u16, Option<String>, Value) {
-    let text = if body.is_null() {
-        String::new()
-    } else {
-        body.to_string()
-    };
-    let mut request = known(method, path, &text);
+    let mut request = sent(method, path, body);
     if let Some(tag) = if_match {
         request.headers_mut().insert(header::IF_MATCH, tag.parse().unwrap());
     }

@@ -2,15 +2,10 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::yard::{Yard, known, yard};
+use crate::yard::{Yard, sent, yard};
 
 async fn ask(yard: &Yard, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
-    let body = if body.is_null() {
-        String::new()
-    } else {
-        body.to_string()
-    };
-    yard.ask(known(method, path, &body)).await
+    yard.ask(sent(method, path, &body)).await
 }
 
 async fn made(yard: &Yard, body: Value) -> i64 {

@@ -169,3 +169,13 @@ pub(crate) fn call(method: &str, path: &str, secret: Option<&str>, body: &str) -
 pub(crate) fn known(method: &str, path: &str, body: &str) -> Request<Body> {
     call(method, path, Some(SECRET), body)
 }
+
+/// The same with a body of JSON; `null` stands for none.
+pub(crate) fn sent(method: &str, path: &str, body: &Value) -> Request<Body> {
+    let text = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    known(method, path, &text)
+}

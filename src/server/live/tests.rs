@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::{
     guard::{Principal, Via},
-    yard::{Yard, known, yard},
+    yard::{Yard, sent, yard},
 };
 
 /// Longer than anything here takes; a test that fails says so instead of hanging.
@@ -283,17 +283,7 @@ fn said(source: &mut Box<dyn Source>) -> Value {
 }
 
 async fn asked(yard: &Yard, method: &str, path: &str, body: Value) -> Value {
-    let (status, answer) = yard
-        .ask(known(
-            method,
-            path,
-            &if body.is_null() {
-                String::new()
-            } else {
-                body.to_string()
-            },
-        ))
-        .await;
+    let (status, answer) = yard.ask(sent(method, path, &body)).await;
     assert_eq!(status, 200, "{answer}");
     answer
 }
